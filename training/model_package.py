@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,7 +19,9 @@ from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes, write_bytes
 from datasets.image.mask import TUMOUR
 from datasets.part_folder import part_folder, place_part
-from datasets.study.image_kind import T1, T2, is_kind
+from datasets.study.image_kind import is_kind
+from training.table.method import Method
+from training.table.table import method_called
 
 DESCRIPTION_NAME = "model.json"
 WEIGHTS_NAME = "model.safetensors"
@@ -41,23 +42,6 @@ _PICKLE_STARTS = (b"PK\x03\x04", b"\x80")
 """How torch's archives and bare pickles begin. A safetensors file may by chance, but its ninth byte is a brace."""
 
 
-class Method(StrEnum):
-    """How a model draws: its network, and its reading of the prompts."""
-
-    LITE_MEDSAM = "lite-medsam"
-    MEDSAM_VIT = "medsam-vit"
-    UNET_25D = "unet-25d"
-    SIX_POINTS = "six-points"
-    CLICKS_2D = "clicks-2d"
-    CLICKS_3D = "clicks-3d"
-    DEEPEDIT = "deepedit"
-    TWO_STAGE = "two-stage"
-
-
-BOXED = (Method.LITE_MEDSAM, Method.MEDSAM_VIT)
-"""Methods that segment whatever a box holds, slice by slice, on any kind of image."""
-
-
 @dataclass(frozen=True)
 class ModelDescription:
     """A model's method, parameters and provenance.
@@ -65,7 +49,7 @@ class ModelDescription:
     Args:
         name: Kebab-case name, e.g. ``lite-medsam``.
         version: Version of that name, e.g. ``1``.
-        method: Which segmenter loads it.
+        method: How it draws.
         parameters: Parameters of the network and its preprocessing, as plain JSON values.
         inputs: SHA-256 of each of its inputs, by kind (``published_weights``, ``snapshot``).
         software: Versions of the software that made it.
@@ -106,16 +90,14 @@ class ModelDescription:
         Raises:
             RejectedInput: The package does not say it (``package-parameters``).
         """
-        if self.images or self.method in BOXED:
+        if self.images or self.method.takes_any_image:
             return self.images
-        if self.method is Method.UNET_25D:
-            return (T1, T2)
-        return _kinds_in(self.parameters)
+        return self.method.earlier_images or _kinds_in(self.parameters)
 
     @property
     def drawn_label(self) -> str:
         """Name of the label that the model draws; empty for one that draws whatever it is shown."""
-        return self.label or ("" if self.method in BOXED else TUMOUR)
+        return self.label or ("" if self.method.draws_any_label else TUMOUR)
 
     @property
     def title(self) -> str:
@@ -125,7 +107,7 @@ class ModelDescription:
     @property
     def encoded(self) -> bytes:
         """The canonical JSON that lies in the package."""
-        values = asdict(self) | {"method": self.method.value}
+        values = asdict(self) | {"method": self.method.name}
         return canonical_json({name: value for name, value in values.items() if value or name not in _LATER})
 
     @property
@@ -192,7 +174,7 @@ def read_description(folder: Path) -> ModelDescription:
     if not isinstance(values, dict) or expected - {*values} - {*_LATER} or {*values} - expected:
         _refuse_description(f"have the fields {', '.join(sorted(expected))} and no others")
     _require_types(values)
-    known = {"method": _known_method(values["method"]), "images": tuple(values.get("images", ()))}
+    known = {"method": method_called(values["method"]), "images": tuple(values.get("images", ()))}
     found = ModelDescription(**values | known)
     try:
         found.encoded  # noqa: B018
@@ -294,17 +276,6 @@ def _kinds_in(parameters: Mapping[str, Any]) -> tuple[str, ...]:
             "package-parameters",
             "The package does not name the images that the model needs.",
             remedy="Train the model again, or use the version of Maskloop that made it.",
-        ) from error
-
-
-def _known_method(value: str) -> Method:
-    try:
-        return Method(value)
-    except ValueError as error:
-        raise RejectedInput(
-            "package-method",
-            f"This version does not know the model's method; it knows {', '.join(Method)}.",
-            remedy="Use the version of Maskloop that made this model, or a newer one.",
         ) from error
 
 

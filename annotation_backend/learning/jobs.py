@@ -6,16 +6,16 @@ from django_tasks import task
 
 from annotation_backend.learning.learned_images import kinds_to_learn, label_to_learn
 from annotation_backend.learning.models import Run, RunStatus
-from annotation_backend.learning.snapshot_training import METHOD, take_snapshot, train
+from annotation_backend.learning.snapshot_training import take_snapshot, train_on_snapshot
+from annotation_backend.learning.training_arguments import DEFAULT_METHOD
 from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
+from training.fitting.choice import TrainingChoice
+from training.table.table import method_called
 
 logger = logging.getLogger(__name__)
 
 QUEUE = "training"
-
-STEPS = 60
-"""The default of `train_model`: minutes on two processor cores."""
 
 
 @task(queue_name=QUEUE)
@@ -29,16 +29,12 @@ def train_on_approved(*, study: str = "") -> str | None:
         The model; None if nothing is approved, or if an approval ended during the training. The same approved masks
         are not trained on twice.
     """
-    from training.fitting.unet25d import FitSettings
-
     try:
         found = Study.objects.get(name=study) if study else Study.objects.get(is_first=True)
-        snapshot = take_snapshot(found)
-        known = Run.objects.filter(snapshot=snapshot, method=METHOD, status=RunStatus.DONE, model__isnull=False).last()
-        run = known or train(
-            snapshot,
-            FitSettings(steps=STEPS, images=kinds_to_learn(found.protocol), label=label_to_learn(found.protocol)),
-        )
+        snapshot, method = take_snapshot(found), method_called(DEFAULT_METHOD)
+        done = Run.objects.filter(snapshot=snapshot, method=method.name, status=RunStatus.DONE, model__isnull=False)
+        choice = TrainingChoice(method, kinds_to_learn(found.protocol), label=label_to_learn(found.protocol))
+        run = done.last() or train_on_snapshot(snapshot, choice, progress_of=lambda _what: lambda *_told: None)
     except RejectedInput as error:
         logger.warning("no model was trained: %s", error)
         return None

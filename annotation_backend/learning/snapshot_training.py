@@ -5,7 +5,7 @@ import platform
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +16,7 @@ from django.utils import timezone
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.registration.volumes import case_volumes, picture_plane
 from annotation_backend.labeling.models import CaseMask
-from annotation_backend.learning.learned_images import label_to_learn, role_of_kind
-from annotation_backend.learning.models import Run, RunStatus, Snapshot
-from annotation_backend.learning.prompted_training import (
+from annotation_backend.learning.fold_training import (
     ProgressOf,
     fit_all,
     package_final,
@@ -26,6 +24,8 @@ from annotation_backend.learning.prompted_training import (
     train_folds,
     write_ensemble,
 )
+from annotation_backend.learning.learned_images import label_to_learn, role_of_kind
+from annotation_backend.learning.models import Run, RunStatus, Snapshot
 from annotation_backend.learning.training_examples import TrainingExamples
 from annotation_backend.registry.model_registry import models_folder, register_package
 from annotation_backend.registry.models import Model
@@ -36,19 +36,14 @@ from datasets.errors import RejectedInput
 from datasets.files import canonical_json, is_unchanged, sha256_of_bytes, write_json
 from datasets.formats.nifti import read_mask
 from datasets.image.mask import Mask, label_alone
-from datasets.image.volume import Volume
-from training.model_package import Method
+from training.pretrained.shipped import shipped_packages
 
 if TYPE_CHECKING:
+    from training.fitting.choice import TrainingChoice
     from training.fitting.examples import Example
-    from training.fitting.loop import FitProgress
-    from training.fitting.unet25d import FitSettings, TrainingCase
-    from training.methods.train import TrainingChoice
+    from training.table.method import Method
 
 logger = logging.getLogger(__name__)
-
-METHOD = Method.UNET_25D.value
-MODEL_NAME = "unet-25d"
 
 
 def snapshot_content(study: Study) -> dict[str, Any]:
@@ -83,53 +78,31 @@ def take_snapshot(study: Study) -> Snapshot:
     return snapshot
 
 
-def train(snapshot: Snapshot, fit_settings: "FitSettings", *, progress: "FitProgress | None" = None) -> Run:
-    """Trains a 2.5D U-Net on a snapshot and registers the package; nothing is promoted.
-
-    Args:
-        snapshot: The approved masks to train on.
-        fit_settings: Steps, batch size, learning rate, seed and the like.
-        progress: Called with (step, steps, loss).
-
-    The settings say which kinds of images it learns from, and which label.
-
-    Raises:
-        RejectedInput: The study has no such image or label, a case lacks one of the images, a file of the snapshot is
-            gone or was changed, or an approval of the snapshot ended during the training (``snapshot-left``): nothing
-            is registered then.
-    """
-    from training.fitting.unet25d import fit_unet25d, package_fitted
-
-    with recorded_run(snapshot, METHOD, asdict(fit_settings)) as run:
-        fitted = fit_unet25d(_training_cases(snapshot, fit_settings), settings=fit_settings, progress=progress)
-        folder = models_folder() / f"{MODEL_NAME}-{run.pk}"
-        package_fitted(fitted, folder, name=MODEL_NAME, version=str(run.pk), snapshot_digest=snapshot.digest)
-        run.model = _register(folder, snapshot)
-        run.losses = [round(float(loss), 6) for loss in fitted.losses]
-    return run
-
-
-def train_prompted(
-    snapshot: Snapshot, choice: "TrainingChoice", *, name: str, progress_of: ProgressOf, folds: int | None = None
+def train_on_snapshot(
+    snapshot: Snapshot, choice: "TrainingChoice", *, name: str = "", progress_of: ProgressOf, folds: int | None = None
 ) -> Run:
-    """Trains a prompted method on a snapshot and registers the package; nothing is promoted.
+    """Trains a method on a snapshot and registers the package; nothing is promoted.
 
     A training that was stopped goes on if the approved masks and the settings are the same.
 
     Args:
         snapshot: The approved masks to train on; those without the label are left out.
         choice: Method, images, label, iterations, seed.
-        name: Name of the model; its version is the run's number.
+        name: Name of the model, its version is the run's number; empty for the method's, or ``own-`` and the method's
+            where a shipped model is called so.
         progress_of: Makes the progress display of each part.
         folds: Number of folds whose ensemble is registered; None for one model of all cases.
 
     Raises:
-        RejectedInput: As `train`, or there are fewer patients than folds.
+        RejectedInput: The study has no such image or label, a case lacks one of the images, a file of the snapshot is
+            gone or was changed, there are fewer patients than folds, or an approval of the snapshot ended during the
+            training (``snapshot-left``): nothing is registered then.
     """
+    name = name or own_name(choice.method)
     examples = examples_of_snapshot(snapshot, choice.channels, choice.label)
     described = choice.described | {"folds": folds}
     work = Path(settings.DATA_FOLDER) / "training" / sha256_of_bytes(canonical_json([snapshot.digest, described]))[:16]
-    with recorded_run(snapshot, choice.method.value, described) as run:
+    with recorded_run(snapshot, choice.method.name, described) as run:
         destination, version = models_folder() / f"{name}-{run.pk}", str(run.pk)
         if folds is None:
             fitted = fit_all(choice, examples, work, progress_of=progress_of)
@@ -144,6 +117,12 @@ def train_prompted(
         run.model = _register(destination, snapshot)
     shutil.rmtree(work, ignore_errors=True)
     return run
+
+
+def own_name(method: "Method") -> str:
+    """The usual name of a study's own model of a method."""
+    shipped = method.convert or method.name in shipped_packages()
+    return f"own-{method}" if shipped else method.name
 
 
 def _register(folder: Path, snapshot: Snapshot) -> Model:
@@ -194,7 +173,7 @@ def recorded_run(snapshot: Snapshot, method: str, described: dict[str, Any]) -> 
 
 
 def examples_of_snapshot(snapshot: Snapshot, kinds: Sequence[str], label: str) -> TrainingExamples:
-    """The training examples of a snapshot, for prompted methods: cases in whose mask the label occurs.
+    """The training examples of a snapshot: cases in whose mask the label occurs.
 
     Args:
         snapshot: The approved masks.
@@ -221,13 +200,6 @@ def examples_of_snapshot(snapshot: Snapshot, kinds: Sequence[str], label: str) -
     )
 
 
-def _example(entry: dict[str, Any], wanted: "_Wanted") -> "Example":
-    from training.fitting.examples import Example
-
-    found = _approved(entry, wanted)
-    return Example(entry["case"], found.patient, found.volumes, found.mask)
-
-
 def _entry(review: Review) -> dict[str, Any]:
     """A case of a snapshot: mask and images by digest, without people and times."""
     mask, case = review.mask, review.mask.case
@@ -240,17 +212,6 @@ def _entry(review: Review) -> dict[str, Any]:
         "registration_sha256": case.images_sha256,
         "quality_score": review.quality_score,
     }
-
-
-def _training_cases(snapshot: Snapshot, fit_settings: "FitSettings") -> "list[TrainingCase]":
-    from training.fitting.unet25d import TrainingCase
-
-    wanted = _Wanted.of(snapshot, fit_settings.images, fit_settings.label)
-    found = {entry["case"]: _approved(entry, wanted) for entry in snapshot.content["cases"]}
-    return [
-        TrainingCase(code, case.patient, case.volumes, case.mask, slice_axis=case.slice_axis)
-        for code, case in found.items()
-    ]
 
 
 @dataclass(frozen=True)
@@ -276,30 +237,15 @@ class _Wanted:
         return cls({kind: role_of_kind(protocol, kind) for kind in kinds}, label_to_learn(protocol, label))
 
 
-@dataclass(frozen=True, eq=False)
-class _ApprovedCase:
-    """A case of a snapshot as it was read, for any method.
-
-    Args:
-        patient: Code of its patient.
-        volumes: Its images, by kind.
-        mask: The wanted label alone: what was drawn beside it is not learned as one with it.
-        slice_axis: The axis along which it was drawn slice by slice.
-    """
-
-    patient: str
-    volumes: Mapping[str, Volume]
-    mask: Mask
-    slice_axis: int
-
-
-def _approved(entry: Mapping[str, Any], wanted: _Wanted) -> _ApprovedCase:
-    """Reads a case of a snapshot.
+def _example(entry: Mapping[str, Any], wanted: _Wanted) -> "Example":
+    """Reads a case of a snapshot: its images by kind, and the wanted label alone.
 
     Raises:
         RejectedInput: Its mask is gone or was changed (``snapshot-changed``), was drawn on another registration
             (``snapshot-left``), or it lacks one of the images (``case-image-missing``).
     """
+    from training.fitting.examples import Example
+
     case, mask = Case.objects.get(code=entry["case"]), _mask(entry, wanted)
     if case.images_sha256 != entry["registration_sha256"]:
         raise RejectedInput(
@@ -314,12 +260,8 @@ def _approved(entry: Mapping[str, Any], wanted: _Wanted) -> _ApprovedCase:
             f"{case.code} has no {' and no '.join(missing)}, and the model is to learn from it.",
             remedy="Name with --channels images that every approved case has.",
         )
-    return _ApprovedCase(
-        case.patient.code,
-        {kind: images[role] for kind, role in wanted.roles.items()},
-        mask,
-        picture_plane(case).slice_axis,
-    )
+    volumes = {kind: images[role] for kind, role in wanted.roles.items()}
+    return Example(case.code, case.patient.code, volumes, mask, slice_axis=picture_plane(case).slice_axis)
 
 
 def _mask(entry: Mapping[str, Any], wanted: _Wanted) -> Mask:

@@ -1,19 +1,22 @@
 """The arguments of `train_model`, and the combinations that are refused."""
 
 from argparse import ArgumentParser, ArgumentTypeError
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from annotation_backend.commandline.arguments import a_path
 from annotation_backend.commandline.cohort_arguments import add_cohort, add_device
 from datasets.errors import RejectedInput
 from datasets.image.mask import TUMOUR
 from datasets.study.splits import LARGEST_SEED
-from training.methods.train import TRAINABLE
-from training.model_package import Method, ModelDescription
+from training.fitting.choice import TrainingChoice
+from training.model_package import ModelDescription
 from training.segmenters.postprocessing import Cleaning
+from training.table.method import Method
+from training.table.option import Option
+from training.table.table import method_called, trainable_methods
 
-if TYPE_CHECKING:
-    from training.methods.train import TrainingChoice
+DEFAULT_METHOD = "unet-25d"
+"""What is trained where no method is named, and by Label Studio's button."""
 
 _FOLDER_ONLY = (
     "image_glob",
@@ -28,34 +31,61 @@ _FOLDER_ONLY = (
 )
 """Options that go with --cohort."""
 
-_PROMPTED_ONLY = (
-    *("iterations", "automatic_iterations", "click_free", "canvas", "folds", "ensemble", "name", "cohort"),
-    *_FOLDER_ONLY,
-)
-"""Options that the 2.5D U-Net does not have."""
-
 
 def add_training(parser: ArgumentParser) -> None:
     """Adds method, training examples, duration and output."""
-    methods = [Method.UNET_25D.value, *(method.value for method in TRAINABLE)]
-    parser.add_argument("method", nargs="?", choices=methods, default=methods[0], help=f"default {methods[0]}")
-    parser.add_argument("--steps", type=int, help="optimizer steps of unet-25d (default 60)")
+    trainable = trainable_methods()
+    parser.add_argument(
+        "method", nargs="?", choices=list(map(str, trainable)), default=DEFAULT_METHOD, help=f"default {DEFAULT_METHOD}"
+    )
+    own = ", ".join(f"{method} {method.iterations}" for method in trainable)
+    parser.add_argument("--iterations", type=int, help=f"default: some minutes a fold on two cores ({own})")
+    parser.add_argument("--steps", type=int, help=f"the same for {DEFAULT_METHOD}, as it was called before")
     parser.add_argument("--seed", type=seed, default=0, help="seed of every random choice")
     parser.add_argument("--dry-run", action="store_true", help="only list the training examples")
     add_device(parser)
+    on_all = ", ".join(method.name for method in trainable if method.sees_all_images)
     parser.add_argument(
         "--channels",
         nargs="+",
         metavar="IMAGE",
-        help="images of approved cases, by their names in the protocol (default: its first required image; unet-25d: "
-        "all required ones)",
+        help="images of approved cases, by their names in the protocol (default: its first required image; all "
+        f"required ones for {on_all})",
     )
     parser.add_argument(
         "--label", help=f"the label to learn (default: the first that prompts draw; with --cohort {TUMOUR})"
     )
-    _add_prompted(parser.add_argument_group("all methods but unet-25d"))
+    parser.add_argument("--folds", type=int, metavar="N", help="cross-validation instead of one final model")
+    parser.add_argument("--ensemble", action="store_true", help="write the folds as one model")
+    parser.add_argument(
+        "--name", help="name of the model (default: the method; from approved masks own-METHOD where one is shipped)"
+    )
+    _add_options(parser.add_argument_group("of some methods"))
     add_cohort(parser, required=False)
     _add_folder(parser.add_argument_group("with --cohort"))
+
+
+def _add_options(group: Any) -> None:
+    """Adds the options of single methods, each once."""
+    for name, owners in _owners().items():
+        option = next(iter(owners.values()))
+        default = "" if option.default is None else f", default {option.default:g}"
+        axes = max(each.axes for each in owners.values())
+        group.add_argument(
+            option.flag,
+            dest=name,
+            metavar=",".join("IJK"[:axes]) or "N",
+            help=f"{option.help} ({', '.join(owners)}{default})",
+        )
+
+
+def _owners() -> dict[str, dict[str, Option]]:
+    """The options of single methods by name, each by the method that has it."""
+    found: dict[str, dict[str, Option]] = {}
+    for method in trainable_methods():
+        for option in method.options:
+            found.setdefault(option.name, {})[method.name] = option
+    return found
 
 
 def seed(text: str) -> int:
@@ -64,18 +94,6 @@ def seed(text: str) -> int:
     if not 0 <= found <= LARGEST_SEED:
         raise ArgumentTypeError(f"expected a seed from 0 to {LARGEST_SEED}, got {found}")
     return found
-
-
-def _add_prompted(group: Any) -> None:
-    group.add_argument("--iterations", type=int, help="default: those of some minutes a fold on two cores")
-    group.add_argument("--automatic-iterations", type=int, help="iterations of two-stage's first network")
-    group.add_argument(
-        "--click-free", type=float, metavar="SHARE", help="of deepedit's iterations without clicks (default 0.25)"
-    )
-    group.add_argument("--canvas", type=_sizes, metavar="I,J,K", help="size of click methods' canvas")
-    group.add_argument("--folds", type=int, metavar="N", help="cross-validation instead of one final model")
-    group.add_argument("--ensemble", action="store_true", help="write the folds as one model")
-    group.add_argument("--name", help="name of the model (default: the method; own-METHOD from approved masks)")
 
 
 def _add_folder(group: Any) -> None:
@@ -94,25 +112,22 @@ def require_fitting(options: dict[str, Any]) -> None:
     Raises:
         RejectedInput: The message names the options.
     """
-    method = Method(options["method"])
-    if method is Method.UNET_25D:
-        _refuse_given(options, _PROMPTED_ONLY, "a prompted method", "Name one, e.g. train_model six-points.")
-        return
-    _refuse_given(options, ("steps",), "unet-25d", "Give --iterations.")
-    if method is not Method.DEEPEDIT:
-        _refuse_given(options, ("click_free",), "deepedit", "Leave it out.")
-    if method is not Method.TWO_STAGE:
-        _refuse_given(options, ("automatic_iterations",), "two-stage", "Give --iterations.")
-    if method is Method.SIX_POINTS:
-        _refuse_given(options, ("canvas",), "the click methods", "Leave it out.")
-    _require_name(options["name"] or method.value, options["model_version"] or "1")
+    method = options["method"]
+    if method != DEFAULT_METHOD:
+        _refuse_given(options, ("steps",), DEFAULT_METHOD, "Give --iterations.")
+    for name, owners in _owners().items():
+        if method not in owners:
+            _refuse_given(options, (name,), " or ".join(owners), "Leave it out.")
+    if options["steps"] is not None and options["iterations"] is not None:
+        _refuse("--steps and --iterations are the same; give one of them.")
+    _require_name(options["name"] or method, options["model_version"] or "1")
     if options["cohort"] is None:
         _require_approved(options)
     else:
         _require_folder(options)
 
 
-def choice_of(options: dict[str, Any], channels: tuple[str, ...], label: str) -> "TrainingChoice":
+def choice_of(options: dict[str, Any], channels: tuple[str, ...], label: str) -> TrainingChoice:
     """The training that the options describe.
 
     Args:
@@ -123,19 +138,33 @@ def choice_of(options: dict[str, Any], channels: tuple[str, ...], label: str) ->
     Raises:
         RejectedInput: A number is out of range.
     """
-    from training.methods.train import TrainingChoice
-
-    share = options["click_free"]
+    method = method_called(options["method"])
     return TrainingChoice(
-        Method(options["method"]),
+        method,
         channels=channels,
-        iterations=options["iterations"],
-        automatic_iterations=options["automatic_iterations"],
-        click_free=0.25 if share is None else share,
-        canvas=options["canvas"],
+        iterations=options["steps"] if options["iterations"] is None else options["iterations"],
         seed=options["seed"],
         label=label,
+        options=_own_options(method, options),
     )
+
+
+def _own_options(method: Method, options: dict[str, Any]) -> dict[str, Any]:
+    """The method's own options that were given.
+
+    Raises:
+        RejectedInput: One is no number (``option-value``).
+    """
+    found = {}
+    for option in method.options:
+        if (text := options[option.name]) is not None:
+            try:
+                found[option.name] = option.read(text)
+            except ValueError as error:
+                raise RejectedInput(
+                    "option-value", f"{option.flag} {text!r} is no number.", remedy="See --help."
+                ) from error
+    return found
 
 
 def fold_numbers(fold: int | None, count: int) -> list[int]:
@@ -159,7 +188,7 @@ def names(value: str) -> tuple[str, ...]:
 def _require_name(name: str, version: str) -> None:
     """Refuses a bad name before hours of training, rather than after them."""
     try:
-        ModelDescription(name, version, Method.SIX_POINTS, {}, {})
+        ModelDescription(name, version, method_called(DEFAULT_METHOD), {}, {})
     except RejectedInput as error:
         raise RejectedInput(
             "model-name",
@@ -198,7 +227,3 @@ def _refuse_given(options: dict[str, Any], those: tuple[str, ...], owner: str, r
 
 def _refuse(message: str) -> NoReturn:
     raise RejectedInput("options-incomplete", message, remedy="See --help.")
-
-
-def _sizes(value: str) -> tuple[int, ...]:
-    return tuple(int(size) for size in value.split(","))

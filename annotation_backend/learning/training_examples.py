@@ -1,4 +1,4 @@
-"""Training examples of prompted methods: cases with images and masks, from a folder or from a snapshot."""
+"""Training examples: cases with images and masks, from a folder or from a snapshot."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

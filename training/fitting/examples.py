@@ -1,4 +1,4 @@
-"""Training examples of prompted methods, reoriented, normalised and held in memory, and regions sampled from them."""
+"""Training examples, reoriented, normalised and held in memory, and regions sampled from them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from datasets.image.mask import Mask
 from datasets.image.mask_box import mask_bounds
 from datasets.image.orientation import as_ras
 from datasets.image.volume import Volume
+from datasets.pictures.picture_plane import PicturePlane
 from training.inputs.canvas import Picture, Region, Shape, resized
 from training.inputs.intensity_rules import Greys, IntensityRule, on_canvas
 from training.inputs.kinds import image_of
@@ -26,16 +27,18 @@ class Example:
         patient: The patient, all of whose cases belong to one fold.
         volumes: Images by kind (`datasets.study.image_kind`).
         mask: Of one label: every labelled voxel counts as tumour.
+        slice_axis: The grid axis that runs through the slices as they were drawn; None for the one nearest to axial.
 
     Raises:
         GeometryError: An image lies on another grid than the mask.
-        RejectedInput: The mask is empty.
+        RejectedInput: The mask is empty, or there is no such axis.
     """
 
     case: str
     patient: str
     volumes: Mapping[str, Volume]
     mask: Mask
+    slice_axis: int | None = None
 
     def __post_init__(self) -> None:
         for name, volume in self.volumes.items():
@@ -46,6 +49,14 @@ class Example:
                 "The mask of a training example is empty.",
                 remedy="Leave the case out, or correct its mask.",
             )
+        self.plane  # noqa: B018 - refuses another axis
+
+    @cached_property
+    def plane(self) -> PicturePlane:
+        """Its slices."""
+        if self.slice_axis is None:
+            return PicturePlane.of(self.mask.grid)
+        return PicturePlane.along(self.mask.grid, self.slice_axis)
 
     @cached_property
     def inside(self) -> NDArray[np.bool_]:

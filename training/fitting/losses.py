@@ -23,6 +23,11 @@ def dice_and_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     return (1.0 - soft_dice(logits, target)).mean() + missed
 
 
+def batch_dice_and_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    """As `dice_and_cross_entropy`, with one Dice over the whole batch, so that an empty slice has none of its own."""
+    return dice_and_cross_entropy(logits.movedim(0, 1), target.movedim(0, 1))
+
+
 def soft_dice(logits: Tensor, target: Tensor) -> Tensor:
     """Dice of each sample's probabilities, (B,)."""
     probability, truth = torch.sigmoid(logits.float()), target.float()

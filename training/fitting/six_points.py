@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from datasets.image.orientation import as_ras
 from datasets.image.volume import Grid
 from datasets.study.image_kind import T1
+from training.fitting.choice import Trained, TrainingChoice, checkpoint_in
 from training.fitting.examples import Example, ordered_examples
 from training.fitting.loop import (
     FitProgress,
@@ -64,6 +65,17 @@ class PointsSettings:
     augmentation: Augmentation = field(
         default_factory=lambda: Augmentation(degrees=15.0, stretch=0.1, gamma=0.5, invert=0.3)
     )
+
+
+def fit(
+    choice: TrainingChoice, examples: Sequence[Example], *, checkpoints: Path | None, progress: FitProgress | None
+) -> Trained:
+    """Fits the network of `training.table.rows.six_points`; see `training.fitting.choice.Fit`."""
+    loop = LoopSettings(iterations=choice.own_iterations, seed=choice.seed, learning_rate=3e-3)
+    settings = PointsSettings(loop=loop, channels=choice.channels)
+    checkpoint = checkpoint_in(checkpoints, "network")
+    plan, tensors, losses = fit_six_points(examples, settings, checkpoint=checkpoint, progress=progress)
+    return Trained(choice, plan.parameters, [tensors], [losses])
 
 
 def plan_points(examples: Sequence[Example], settings: PointsSettings) -> PointsPlan:

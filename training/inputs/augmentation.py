@@ -31,6 +31,7 @@ class Augmentation:
         blur: How often it is blurred.
         gamma: How often greys are bent.
         invert: How often dark and bright change places (a T1 lesion is dark where a T2 lesion is bright).
+        together: Channels whose greys change in the same way: those of one image.
     """
 
     mirror: float = 0.5
@@ -43,6 +44,7 @@ class Augmentation:
     blur: float = 0.15
     gamma: float = 0.3
     invert: float = 0.0
+    together: int = 1
 
 
 def augmented(images: Tensor, others: Tensor, random: np.random.Generator, rule: Augmentation) -> tuple[Tensor, Tensor]:
@@ -88,27 +90,29 @@ def _moved_grid(shape: torch.Size, random: np.random.Generator, rule: Augmentati
 
 
 def _greys(images: Tensor, random: np.random.Generator, rule: Augmentation) -> Tensor:
-    for channel in range(len(images)):
-        image = images[channel]
-        if random.random() < rule.invert:
-            image = -image
-        if random.random() < rule.intensity:
-            image = image * float(random.uniform(0.75, 1.25)) + float(random.normal(0.0, 0.15))
-        if random.random() < rule.gamma:
-            low, span = image.min(), (image.max() - image.min()).clamp_min(1e-6)
-            image = ((image - low) / span) ** float(random.uniform(0.65, 1.5)) * span + low
-        if random.random() < rule.noise:
-            noise = torch.randn(image.shape, generator=torch.Generator().manual_seed(int(random.integers(2**31))))
-            image = image + noise * float(random.uniform(0.0, 0.15))
-        if random.random() < rule.blur:
-            image = _blurred(image)
-        images = torch.cat([images[:channel], image[None], images[channel + 1 :]])
-    return images
+    return torch.cat([_varied(channels, random, rule) for channels in images.split(rule.together)])
+
+
+def _varied(image: Tensor, random: np.random.Generator, rule: Augmentation) -> Tensor:
+    """The channels (C, …) of one image, all changed alike."""
+    if random.random() < rule.invert:
+        image = -image
+    if random.random() < rule.intensity:
+        image = image * float(random.uniform(0.75, 1.25)) + float(random.normal(0.0, 0.15))
+    if random.random() < rule.gamma:
+        low, span = image.min(), (image.max() - image.min()).clamp_min(1e-6)
+        image = ((image - low) / span) ** float(random.uniform(0.65, 1.5)) * span + low
+    if random.random() < rule.noise:
+        noise = torch.randn(image.shape, generator=torch.Generator().manual_seed(int(random.integers(2**31))))
+        image = image + noise * float(random.uniform(0.0, 0.15))
+    if random.random() < rule.blur:
+        image = _blurred(image)
+    return image
 
 
 def _blurred(image: Tensor) -> Tensor:
-    """Mean of three voxels along every axis."""
-    for axis in range(image.ndim):
+    """Mean of three voxels along every axis but that of the channels."""
+    for axis in range(1, image.ndim):
         image = (image + image.roll(1, axis) + image.roll(-1, axis)) / 3.0
     return image
 

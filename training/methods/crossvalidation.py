@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from datasets.errors import RejectedInput
 from datasets.files import write_json
 from datasets.study.splits import Folds, SplitCase, stratified_folds
+from training.fitting.choice import TrainingChoice
 from training.methods.loading import load_segmenter
-from training.methods.train import TrainingChoice, package_trained, train_method
+from training.methods.train import package_trained, train_method
 from training.model_package import read_description
 from training.segmenters.segmenter import Segmenter
 
@@ -131,7 +132,7 @@ def train_fold(
     patients = {example.patient for example in examples if example.case in own}
     seen = [example for example in examples if example.case not in own and example.patient not in patients]
     fitted = train_method(choice, seen, checkpoints=trained.folder / "checkpoints" / folder.name, progress=progress)
-    package_trained([fitted], folder, name=f"{choice.method.value}-fold", version=str(number + 1), inputs=inputs)
+    package_trained([fitted], folder, name=f"{choice.method}-fold", version=str(number + 1), inputs=inputs)
     return folder
 
 

@@ -3,7 +3,7 @@
 Source: InteractiveNet's and nnU-Net's final models are the ensemble of their five folds.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,12 @@ from datasets.errors import RejectedInput
 from datasets.image.mask import Inside
 from datasets.pictures.picture_plane import PicturePlane
 from datasets.progress import Progress
+from training.fitting.choice import Trained, TrainingChoice
 from training.methods.crossvalidation import FoldSegmenters, TrainedFolds
-from training.methods.train import Trained, TrainingChoice, package_trained
-from training.model_package import Method, ModelDescription, Tensors, read_description, read_package
+from training.methods.needs import user_of
+from training.methods.train import package_trained
+from training.model_package import ModelDescription, Tensors, read_description, read_package
+from training.prompts.simulated_user import ClickUser
 from training.segmenters.postprocessing import Cleaning, best_cleaning
 from training.segmenters.segmenter import SegmentationRequest, Segmenter
 
@@ -32,7 +35,7 @@ def best_cleaning_of_folds(
 ) -> Cleaning:
     """The post-processing with the best Dice, over all cases as drawn by the fold that was not trained on them.
 
-    Each case is drawn once, from six points or one click. Methods that draw single slices get none.
+    Each case is drawn once, after the usual prompts, at least one click. Methods that draw clicked slices get none.
 
     Args:
         trained: All folds, trained.
@@ -43,7 +46,7 @@ def best_cleaning_of_folds(
     Raises:
         RejectedInput: A fold was not trained, or a case is in none.
     """
-    if read_description(trained.package(0)).method is Method.CLICKS_2D:
+    if read_description(trained.package(0)).method.draws_clicked_slices:
         return Cleaning.NONE
     return best_cleaning(_pairs(trained, examples, seed, progress))
 
@@ -94,10 +97,8 @@ def _pairs(
 
 def _drawn(segmenter: Segmenter, example: "Example", trained: TrainedFolds, random: np.random.Generator) -> Inside:
     """A fold's mask of a case after the first prompts."""
-    from training.prompts.simulated_user import ClickUser, SixPointUser
-
     method = read_description(trained.package(0)).method
-    user = SixPointUser() if method is Method.SIX_POINTS else ClickUser(from_click=1)
+    user = ClickUser(from_click=1) if method.is_corrected else user_of(method)
     request = SegmentationRequest(
         example.volumes,
         next(iter(example.volumes)),
@@ -111,7 +112,7 @@ def _trained(description: ModelDescription, tensors: Tensors) -> Trained:
     """A fold's training, read from its package, with its last losses only."""
     try:
         fit = description.parameters["fit"]
-        choice = _choice(fit["choice"])
+        choice = TrainingChoice.from_described(fit["choice"])
         (member,) = fit["members"]
         losses = [[float(last)] for last in member["last_loss"]]
         networks: list[dict[str, Any]] = [{} for _ in losses]
@@ -126,13 +127,3 @@ def _trained(description: ModelDescription, tensors: Tensors) -> Trained:
             "The package does not say how it was trained, so it is not that of a fold.",
             remedy="Train the fold again.",
         ) from error
-
-
-def _choice(values: Mapping[str, Any]) -> TrainingChoice:
-    canvas = values["canvas"]
-    changed = {
-        "method": Method(values["method"]),
-        "channels": tuple(values["channels"]),
-        "canvas": None if canvas is None else tuple(canvas),
-    }
-    return TrainingChoice(**{**values, **changed})

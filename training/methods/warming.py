@@ -3,15 +3,32 @@
 import numpy as np
 
 from datasets.image.volume import Grid, Volume
-from training.methods.needs import CLICKED, channels_of
-from training.model_package import BOXED, Method, ModelDescription
+from training.methods.needs import channels_of
+from training.model_package import ModelDescription
 from training.prompts.prompt import Box, Click, Prompts
 from training.segmenters.segmenter import SegmentationRequest, Segmenter
+from training.table.method import PromptType
 
 SIDE = 32
 """Voxels of 1 mm along each side of the image: networks see it resized, and are compiled for the size they serve."""
 
 _LOW, _MIDDLE, _HIGH = 8.0, 16.0, 24.0
+
+_ENDS = (
+    (_LOW, _MIDDLE, _MIDDLE),
+    (_HIGH, _MIDDLE, _MIDDLE),
+    (_MIDDLE, _LOW, _MIDDLE),
+    (_MIDDLE, _HIGH, _MIDDLE),
+    (_MIDDLE, _MIDDLE, _LOW),
+    (_MIDDLE, _MIDDLE, _HIGH),
+)
+
+_USUAL = {
+    PromptType.EXTREME_POINTS: Prompts(extreme_points=_ENDS),
+    PromptType.BOX: Prompts(boxes=(Box((_LOW, _LOW, _MIDDLE), (_HIGH, _HIGH, _MIDDLE)),)),
+    PromptType.POINT: Prompts(clicks=(Click((_MIDDLE, _MIDDLE, _MIDDLE)),)),
+}
+"""Prompts around the middle of the image, by their kind."""
 
 
 def warm(segmenter: Segmenter, description: ModelDescription) -> None:
@@ -25,16 +42,5 @@ def warm(segmenter: Segmenter, description: ModelDescription) -> None:
     images = {
         name: Volume(random.uniform(1, 100, grid.shape).astype(np.float32), grid) for name in channels_of(description)
     }
-    middle = (int(_MIDDLE),)
-    segmenter.segment(SegmentationRequest(images, next(iter(images)), _prompts(description.method), slices=middle))
-
-
-def _prompts(method: Method) -> Prompts:
-    """The method's usual prompts, around the middle of the image."""
-    if method is Method.SIX_POINTS:
-        ends = [(axis, end) for axis in range(3) for end in (_LOW, _HIGH)]
-        points = [[end if axis == along else _MIDDLE for axis in range(3)] for along, end in ends]
-        return Prompts(extreme_points=tuple((x, y, z) for x, y, z in points))
-    if method in BOXED:
-        return Prompts(boxes=(Box((_LOW, _LOW, _MIDDLE), (_HIGH, _HIGH, _MIDDLE)),))
-    return Prompts(clicks=(Click((_MIDDLE, _MIDDLE, _MIDDLE)),)) if method in CLICKED else Prompts()
+    prompts = _USUAL.get(description.method.usual_prompt, Prompts())
+    segmenter.segment(SegmentationRequest(images, next(iter(images)), prompts, slices=(int(_MIDDLE),)))

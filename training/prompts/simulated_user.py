@@ -62,6 +62,19 @@ class SimulatedUser(Protocol):
 
 
 @dataclass(frozen=True)
+class Habits:
+    """How a simulated user prompts, where there is a choice.
+
+    Args:
+        rule: Rule by which clicks are chosen.
+        with_depth: Whether one box is drawn around all of the tumour, not one on every slice.
+    """
+
+    rule: ClickRule = ClickRule.DEEPGROW
+    with_depth: bool = False
+
+
+@dataclass(frozen=True)
 class ClickUser:
     """Clicks where the mask is wrong, one click a request.
 
@@ -166,3 +179,45 @@ class BoxUser(_OneRequest):
             return None
         places = pictures.grid.to_voxel([box.corner_mm for box in prompts.boxes])[:, pictures.slice_axis]
         return tuple(sorted({int(place) for place in np.rint(places)}))
+
+
+class SilentUser(_OneRequest):
+    """Gives no prompt, for automatic methods."""
+
+    @property
+    def name(self) -> str:
+        """Description of the user, in a phrase."""
+        return "no prompts"
+
+    def rounds(self, clicks: int) -> tuple[int, ...]:
+        """One mask, after no click."""
+        return (0,)
+
+    def start(self, target: Mask, random: np.random.Generator) -> Prompts:
+        """No prompts."""
+        return Prompts()
+
+
+def silent_user(habits: Habits) -> SimulatedUser:
+    """Who gives no prompt."""
+    return SilentUser()
+
+
+def six_point_user(habits: Habits) -> SimulatedUser:
+    """Who places six points."""
+    return SixPointUser()
+
+
+def box_user(habits: Habits) -> SimulatedUser:
+    """Who draws boxes."""
+    return BoxUser(with_depth=habits.with_depth)
+
+
+def click_user(habits: Habits) -> SimulatedUser:
+    """Who lets the model draw, and then clicks."""
+    return ClickUser(habits.rule)
+
+
+def first_click_user(habits: Habits) -> SimulatedUser:
+    """Who clicks before the model draws."""
+    return ClickUser(habits.rule, from_click=1)

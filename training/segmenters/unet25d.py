@@ -12,9 +12,11 @@ from datasets.pictures.picture_plane import PicturePlane
 from training.inputs.slice_triplets import PictureRule, case_stack, resized_stack, triplets
 from training.model_package import ModelDescription, Tensors
 from training.networks.unet25d import unet25d
+from training.networks.unet_plan import MOST_MEMBERS
+from training.segmenters.postprocessing import Cleaning, cleaned
 from training.segmenters.request_images import images_of
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
-from training.segmenters.weights import best_device, with_weights
+from training.segmenters.weights import best_device, members_of, with_weights
 
 _BATCH = 8
 """Slices in a batch: enough for two cores, and small enough for a small GPU."""
@@ -24,18 +26,21 @@ class UNet25dSegmenter:
     """Segments the tumour automatically from the images that it learned from.
 
     Args:
-        network: With its weights, in evaluation mode.
+        members: Networks with their weights, in evaluation mode, whose logits are averaged.
         description: The package's description.
-        device: Device of the network.
+        device: Device of the networks.
 
     Raises:
         RejectedInput: The package's parameters are not those of this method.
     """
 
-    def __init__(self, network: torch.nn.Module, description: ModelDescription, *, device: torch.device) -> None:
-        self._network = network
+    def __init__(
+        self, members: Sequence[torch.nn.Module], description: ModelDescription, *, device: torch.device
+    ) -> None:
+        self._members = members
         self._title, self._images = description.title, description.kinds
         self._rule = PictureRule.from_parameters(description.parameters)
+        self._cleaning = Cleaning(description.parameters.get("cleaning", Cleaning.NONE))
         self._device = device
 
     @classmethod
@@ -47,8 +52,13 @@ class UNet25dSegmenter:
         """
         device = best_device()
         try:
-            network = unet25d(description.parameters["widths"], images=len(description.kinds))
-            return cls(with_weights(network, tensors, device=device), description, device=device)
+            networks = [
+                with_weights(
+                    unet25d(description.parameters["widths"], images=len(description.kinds)), own, device=device
+                )
+                for own in _members(description, tensors)
+            ]
+            return cls(networks, description, device=device)
         except (KeyError, TypeError, ValueError) as error:
             raise RejectedInput(
                 "package-parameters",
@@ -65,11 +75,14 @@ class UNet25dSegmenter:
         """
         volumes = images_of(request, self._images)
         pictures = PicturePlane.along(next(iter(volumes.values())).grid, request.slice_axis)
-        indices = pictures.indices(request.slices)
+        asked = list(pictures.indices(request.slices))
         probability = np.zeros(pictures.grid.shape, dtype=np.float32)
-        if indices:
-            drawn = pictures.stack(probability)
-            drawn[list(indices)] = self._drawn(volumes, pictures, indices)
+        if asked:
+            # Which parts are stray is seen in the whole volume alone.
+            drawn = asked if self._cleaning is Cleaning.NONE else list(range(pictures.slice_count))
+            pictures.stack(probability)[drawn] = self._drawn(volumes, pictures, drawn)
+            probability = cleaned(probability, self._cleaning)
+            pictures.stack(probability)[sorted({*drawn} - {*asked})] = 0.0
         return Segmentation(Volume(probability, pictures.grid), self._title)
 
     def _drawn(
@@ -85,6 +98,24 @@ class UNet25dSegmenter:
         return probability
 
     def _logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Mean logits of all members."""
         with torch.inference_mode():
-            logits: NDArray[np.float32] = self._network(torch.from_numpy(batch).to(self._device))[:, 0].cpu().numpy()
+            images = torch.from_numpy(batch).to(self._device)
+            logits: NDArray[np.float32] = (
+                torch.stack([each(images) for each in self._members]).mean(0)[:, 0].cpu().numpy()
+            )
         return logits
+
+
+def _members(description: ModelDescription, tensors: Tensors) -> Sequence[Tensors]:
+    """The tensors of each network; packages of earlier versions hold one, without its number.
+
+    Raises:
+        ValueError: It is no number of networks.
+    """
+    count = description.parameters.get("members")
+    if count is None:
+        return [tensors]
+    if type(count) is not int or not 1 <= count <= MOST_MEMBERS:
+        raise ValueError("members")
+    return members_of(tensors, count)

@@ -70,7 +70,9 @@ def _tasks(asked, data):
     permits = PERMITS.of_each(asked.entry, asked.person, project=asked.project, tasks=[row["id"] for row in rows])
     found = [(row, permits.get(row["id"], Permit())) for row in rows]
     kept = [
-        task_as_seen(asked, row, permit) for row, permit in found if not (permit.own_predictions and _is_through(row, permit))
+        task_as_seen(asked, row, permit)
+        for row, permit in found
+        if not (permit.own_predictions and _is_through(row, permit))
     ]
     if not isinstance(data, dict):
         return kept

@@ -4,7 +4,7 @@ import numpy as np
 
 from datasets.image.mask import Mask
 from datasets.image.volume import Grid, Volume
-from training.fitting.unet25d import TrainingCase
+from training.fitting.examples import Example
 
 
 def lps_grid(shape: tuple[int, int, int], spacing: tuple[float, float, float]) -> Grid:
@@ -12,7 +12,7 @@ def lps_grid(shape: tuple[int, int, int], spacing: tuple[float, float, float]) -
     return Grid(shape, np.diag([-spacing[0], -spacing[1], spacing[2], 1.0]))
 
 
-def blob_case(number: int, *, shape: tuple[int, int, int] = (48, 40, 8), radius_mm: float = 9.0) -> TrainingCase:
+def blob_case(number: int, *, shape: tuple[int, int, int] = (48, 40, 8), radius_mm: float = 9.0) -> Example:
     """A synthetic case: noise, with a ball that is bright on T2 and dark on T1, elsewhere in every case."""
     random = np.random.default_rng(number)
     grid = lps_grid(shape, (1.0, 1.2, 4.0))
@@ -22,7 +22,7 @@ def blob_case(number: int, *, shape: tuple[int, int, int] = (48, 40, 8), radius_
     t1 = 100.0 - 60.0 * inside + random.normal(0, 8, shape)
     t2 = 40.0 + 70.0 * inside + random.normal(0, 8, shape)
     volumes = {"t1": Volume(t1.astype(np.float32), grid), "t2": Volume(t2.astype(np.float32), grid)}
-    return TrainingCase(f"case-{number}", f"patient-{number}", volumes, Mask(inside.astype(np.uint8), grid))
+    return Example(f"case-{number}", f"patient-{number}", volumes, Mask(inside.astype(np.uint8), grid))
 
 
 def reordered(volume: Volume, *, order: tuple[int, int, int], flips: tuple[bool, bool, bool]) -> Volume:

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from annotation_backend.commandline.arguments import MaskloopCommand
 from annotation_backend.commandline.cohort_arguments import use_device
-from annotation_backend.learning.learned_images import kinds_to_learn, label_to_learn
-from annotation_backend.learning.models import Run, Snapshot
-from annotation_backend.learning.prompted_training import (
+from annotation_backend.learning.fold_training import (
     ENSEMBLE,
     planned_folds,
     split,
@@ -17,26 +15,25 @@ from annotation_backend.learning.prompted_training import (
     train_folds,
     write_ensemble,
 )
+from annotation_backend.learning.learned_images import kinds_to_learn, label_to_learn
 from annotation_backend.learning.snapshot_training import (
     examples_of_snapshot,
     snapshot_content,
     take_snapshot,
-    train,
-    train_prompted,
+    train_on_snapshot,
 )
 from annotation_backend.learning.training_arguments import add_training, choice_of, fold_numbers, require_fitting
 from annotation_backend.learning.training_examples import TrainingExamples, examples_of_folder
 from annotation_backend.studies.arguments import add_study, study_of
 from datasets.image.mask import TUMOUR
-from training.model_package import Method, read_description
+from training.model_package import read_description
 from training.segmenters.postprocessing import Cleaning
+from training.table.table import method_called
 
 if TYPE_CHECKING:
-    from training.methods.train import TrainingChoice
+    from training.fitting.choice import TrainingChoice
 
 FEW_CASES = 10
-
-DEFAULT_STEPS = 60
 
 
 class Command(MaskloopCommand):
@@ -50,7 +47,7 @@ class Command(MaskloopCommand):
         add_study(parser)
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
-        """The 2.5D U-Net, or a prompted method on approved masks or on a folder."""
+        """Trains on approved masks or on a folder."""
         use_device(options)
         require_fitting(options)
         if options["cohort"] is None:
@@ -70,40 +67,31 @@ class Command(MaskloopCommand):
     def _on_approved(self, options: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         study = study_of(options)
         label = label_to_learn(study.protocol, options["label"])
-        # Prompted methods learn from one image unless more are named; the U-Net from all that every case has.
-        is_prompted = options["method"] != Method.UNET_25D
-        named = options["channels"] or (study.protocol.required[:1] if is_prompted else None)
-        kinds = kinds_to_learn(study.protocol, named)
+        takes_all = method_called(options["method"]).sees_all_images
+        kinds = kinds_to_learn(
+            study.protocol, options["channels"] or (None if takes_all else study.protocol.required[:1])
+        )
+        choice = choice_of(options, kinds, label)
         cases = [entry["case"] for entry in snapshot_content(study)["cases"]]
         self.say(f"{len(cases)} approved mask(s): {', '.join(cases)}")
         if len(cases) < FEW_CASES:
             self.say("So few cases teach a model little: expect it to draw poorly on other patients.")
+        document: dict[str, Any] = {"cases": cases, "images": list(kinds), "label": label}
         if options["dry_run"]:
-            return {"cases": cases, "images": list(kinds), "label": label}, []
+            return document, []
         snapshot = take_snapshot(study)
-        found = examples_of_snapshot(snapshot, kinds, label).findings if is_prompted else ()
-        train_it = self._prompted if is_prompted else self._unet
-        run = train_it(options, snapshot, kinds=kinds, label=label)
+        findings = examples_of_snapshot(snapshot, kinds, label).findings
+        run = train_on_snapshot(
+            snapshot, choice, name=options["name"] or "", progress_of=self._progress_of, folds=options["folds"]
+        )
         self.say(f"{run.model}: registered. `manage.py promote_model {run.model}` lets it serve.")
-        document = {"model": str(run.model), "snapshot": snapshot.digest, "cases": cases}
-        return document | {"final_loss": (run.losses or [None])[-1], "images": list(kinds), "label": label}, list(found)
-
-    def _unet(self, options: dict[str, Any], snapshot: Snapshot, *, kinds: tuple[str, ...], label: str) -> Run:
-        from training.fitting.unet25d import FitSettings
-
-        steps = DEFAULT_STEPS if options["steps"] is None else options["steps"]
-        settings = FitSettings(steps=steps, seed=options["seed"], device=options["device"], images=kinds, label=label)
-        return train(snapshot, settings, progress=self.progress("training step"))
-
-    def _prompted(self, options: dict[str, Any], snapshot: Snapshot, *, kinds: tuple[str, ...], label: str) -> Run:
-        choice = choice_of(options, kinds, label)
-        name = options["name"] or f"own-{choice.method.value}"
-        return train_prompted(snapshot, choice, name=name, progress_of=self._progress_of, folds=options["folds"])
+        trained = {"model": str(run.model), "snapshot": snapshot.digest, "final_loss": (run.losses or [None])[-1]}
+        return document | trained, list(findings)
 
     def _about(self, choice: "TrainingChoice", examples: TrainingExamples) -> dict[str, Any]:
         cases = sorted(examples.patients)
-        self.say(f"{choice.method.value} from {', '.join(choice.channels)} of {len(cases)} case(s): {', '.join(cases)}")
-        return {"method": choice.method.value, "channels": list(choice.channels), "cases": cases}
+        self.say(f"{choice.method.name} from {', '.join(choice.channels)} of {len(cases)} case(s): {', '.join(cases)}")
+        return {"method": choice.method.name, "channels": list(choice.channels), "cases": cases}
 
     def _final(self, options: dict[str, Any], examples: TrainingExamples, choice: "TrainingChoice") -> dict[str, Any]:
         if options["dry_run"]:

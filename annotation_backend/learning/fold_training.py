@@ -1,4 +1,4 @@
-"""Training prompted methods: folds, their ensemble, or one final model, each a package in one folder.
+"""Training in a folder: folds, their ensemble, or one final model, each a package.
 
     <folder>/folds.json  fold-1/ fold-2/ …  ensemble/  final/  checkpoints/
 
@@ -16,8 +16,8 @@ from training.model_package import read_description
 from training.segmenters.postprocessing import Cleaning
 
 if TYPE_CHECKING:
+    from training.fitting.choice import Trained, TrainingChoice
     from training.methods.crossvalidation import TrainedFolds
-    from training.methods.train import Trained, TrainingChoice
 
 ProgressOf = Callable[[str], Callable[..., None]]
 """Makes a progress display with a title; the display is called with done, to do and, in trainings, the loss."""

@@ -1,0 +1,166 @@
+"""TrainingChoice, what a person asks of a training, and Trained, what comes of it. No torch here."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from datasets.errors import RejectedInput
+from datasets.files import canonical_json
+from datasets.image.mask import TUMOUR
+from datasets.study.image_kind import T1
+from training.inputs.kinds import require_kinds
+from training.model_package import ModelDescription, Tensors
+from training.table.method import Method
+from training.table.table import method_called, trainable_methods
+
+if TYPE_CHECKING:
+    from training.fitting.examples import Example
+    from training.fitting.loop import FitProgress
+
+
+@dataclass(frozen=True)
+class TrainingChoice:
+    """Method and settings of a training.
+
+    Args:
+        method: One that is trained on images and masks.
+        channels: Kinds of the images (`datasets.study.image_kind`).
+        iterations: Of the network; None for the method's own number.
+        seed: Of every random choice.
+        label: Name of the label that the masks hold.
+        options: The method's own options, by name; its defaults for those that are left out.
+
+    Raises:
+        RejectedInput: The method cannot be trained, has no such option, or a number is out of range.
+    """
+
+    method: Method
+    channels: tuple[str, ...] = (T1,)
+    iterations: int | None = None
+    seed: int = 0
+    label: str = TUMOUR
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.method.fit:
+            raise RejectedInput(
+                "method-not-trainable",
+                f"Expected one of {', '.join(map(str, trainable_methods()))}, got {self.method}.",
+                remedy="Train one of these; MedSAM's weights are converted instead.",
+            )
+        if self.iterations is not None and self.iterations < 1:
+            raise RejectedInput(
+                "fit-settings", "A training needs at least one iteration.", remedy="Give a positive number."
+            )
+        require_kinds(self.channels)
+        known = {option.name: option for option in self.method.options}
+        if unknown := sorted(self.options.keys() - known.keys()):
+            raise RejectedInput(
+                "fit-option",
+                f"{self.method} has no {' and no '.join(unknown)}.",
+                remedy=f"Leave it out; its options are: {', '.join(known) or 'none'}.",
+            )
+        for name, value in self.options.items():
+            known[name].require(value)
+
+    @classmethod
+    def from_described(cls, values: Mapping[str, Any]) -> "TrainingChoice":
+        """The choice that a package keeps; options that its method does not have are left out.
+
+        Raises:
+            RejectedInput: This version does not know the method.
+            KeyError: A setting is missing.
+        """
+        method = method_called(values["method"])
+        options = {option.name for option in method.options}
+        return cls(
+            method,
+            channels=tuple(values["channels"]),
+            iterations=values["iterations"],
+            seed=values["seed"],
+            label=values.get("label", TUMOUR),
+            options={
+                name: tuple(value) if isinstance(value, list) else value
+                for name, value in values.items()
+                if name in options
+            },
+        )
+
+    @property
+    def own_iterations(self) -> int:
+        """The iterations, the method's own number where none was given."""
+        return self.iterations or self.method.iterations
+
+    def option(self, name: str) -> Any:
+        """The value of one of the method's options, its default where none was given; None if it has none such."""
+        defaults = {option.name: option.default for option in self.method.options}
+        return self.options.get(name, defaults.get(name))
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        named = {option.name: self.option(option.name) for option in self.method.options}
+        return {
+            "method": self.method.name,
+            "channels": list(self.channels),
+            "iterations": self.iterations,
+            "seed": self.seed,
+            "label": self.label,
+        } | {name: list(value) if isinstance(value, tuple) else value for name, value in named.items()}
+
+    def is_that_of(self, model: ModelDescription) -> bool:
+        """Whether a model was trained with these settings; what only one of them has is ignored."""
+        asked = json.loads(canonical_json(self.described))
+        kept = model.parameters.get("fit", {}).get("choice", {})
+        return all(asked[name] == value for name, value in kept.items() if name in asked)
+
+
+class Fit(Protocol):
+    """How a method is fitted."""
+
+    def __call__(
+        self,
+        choice: TrainingChoice,
+        examples: "Sequence[Example]",
+        *,
+        checkpoints: Path | None,
+        progress: "FitProgress | None",
+    ) -> "Trained":
+        """Fits its networks.
+
+        Args:
+            choice: Settings.
+            examples: Images with their masks.
+            checkpoints: Folder of checkpoints, from which a stopped training goes on; None for none.
+            progress: Called after every iteration; what it raises stops the fit.
+
+        Raises:
+            RejectedInput: An image is missing, the loss diverged, or a checkpoint is another training's.
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """The result of one training.
+
+    Args:
+        choice: As given.
+        parameters: Of the package, without those of the fit.
+        networks: Tensors of each network: one, or several that belong together, in the order of the package.
+        losses: Of each network's iterations.
+        cases: Names of the cases it learned from.
+    """
+
+    choice: TrainingChoice
+    parameters: Mapping[str, Any]
+    networks: Sequence[Tensors]
+    losses: Sequence[Sequence[float]]
+    cases: tuple[str, ...] = ()
+
+
+def checkpoint_in(folder: Path | None, name: str) -> Path | None:
+    """The checkpoint of a network in a folder of checkpoints; None where none are kept."""
+    return None if folder is None else folder / f"{name}.safetensors"

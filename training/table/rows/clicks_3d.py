@@ -1,0 +1,17 @@
+"""Clicks in 3D (DeepGrow)."""
+
+from training.table.method import Method, PromptType
+from training.table.option import canvas
+
+METHOD = Method(
+    name="clicks-3d",
+    title="clicks in 3D (DeepGrow)",
+    load="training.segmenters.clicks.clicks_3d:Clicks3dSegmenter.from_package",
+    user="training.prompts.simulated_user:click_user",
+    prompts=(PromptType.POINT,),
+    refines=True,
+    is_corrected=True,
+    fit="training.fitting.clicks:fit_clicks_3d",
+    iterations=900,
+    options=(canvas(3),),
+)
