@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from datasets.errors import RejectedInput
 from datasets.image.orientation import as_ras
 from datasets.study.image_kind import T1
+from training.fitting.choice import Trained, TrainingChoice, checkpoint_in
 from training.fitting.examples import Example, ordered_examples
 from training.fitting.loop import (
     FitProgress,
@@ -70,6 +71,20 @@ class VolumeSettings:
                 "A training needs at least one tile and one voxel, and shares between 0 and 1.",
                 remedy="Correct the settings.",
             )
+
+
+def fit(
+    choice: TrainingChoice, examples: Sequence[Example], *, checkpoints: Path | None, progress: FitProgress | None
+) -> Trained:
+    """Fits the network of `training.table.rows.unet_3d`; see `training.fitting.choice.Fit`."""
+    settings = VolumeSettings(
+        loop=LoopSettings(iterations=choice.own_iterations, seed=choice.seed, learning_rate=3e-3),
+        channels=choice.channels,
+        budget=choice.option("budget"),
+    )
+    checkpoint = checkpoint_in(checkpoints, "network")
+    plan, tensors, losses = fit_volumes(examples, settings, checkpoint=checkpoint, progress=progress)
+    return Trained(choice, plan.parameters, [tensors], [losses])
 
 
 def plan_volumes(examples: Sequence[Example], settings: VolumeSettings) -> VolumePlan:

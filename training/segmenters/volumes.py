@@ -36,6 +36,9 @@ from training.segmenters.weights import best_device, members_of, with_weights
 _OVERLAP = 0.5
 """Share of a tile that the next one covers again (nnU-Net)."""
 
+_STRETCH = 1.5
+"""Along an axis that is at most this many tiles long, one longer tile is drawn instead of two or three."""
+
 _GAUSSIAN = 1.0 / 8.0
 """Standard deviation of a tile's weights, as a share of its side (nnU-Net)."""
 
@@ -52,6 +55,7 @@ class VolumePlan:
         members: Networks whose logits are averaged (the folds).
         mirrored: Axes along which mirrored copies are averaged: the copies are all their combinations.
         cleaning: Post-processing of the mask, chosen on validation folds.
+        networks: Layout of each member, if the folds' plans differ; empty if all are `network`.
     """
 
     channels: Mapping[str, IntensityRule]
@@ -61,14 +65,16 @@ class VolumePlan:
     members: int = 1
     mirrored: tuple[int, ...] = (0, 1)
     cleaning: Cleaning = Cleaning.NONE
+    networks: tuple[UNetPlan, ...] = ()
 
     def __post_init__(self) -> None:
         fit = type(self.members) is int and 1 <= self.members <= MOST_MEMBERS
         fit = fit and len(self.spacing) == 3 and all(1e-3 <= size <= 1e3 for size in self.spacing)
-        fit = fit and len(self.canvas) == self.network.dimensions == 3 and prod(self.canvas) <= MOST_VOXELS
-        fit = fit and all(n >= 1 and n % step == 0 for n, step in zip(self.canvas, self.network.divisor, strict=True))
+        fit = fit and len(self.canvas) == 3 and prod(self.canvas) <= MOST_VOXELS
+        fit = fit and len(self.member_networks) == self.members
+        fit = fit and all(_fits(self.canvas, each) for each in self.member_networks)
         fit = fit and {*self.mirrored} <= {0, 1, 2} and len({*self.mirrored}) == len(self.mirrored)
-        if not fit or self.network.channels != len(self.channels):
+        if not fit or any(each.channels != len(self.channels) for each in self.member_networks):
             raise RejectedInput(
                 "package-parameters",
                 "The package does not hold the plan of a whole-volume model (channels, spacing, canvas, network).",
@@ -79,7 +85,9 @@ class VolumePlan:
     def parameters(self) -> dict[str, Any]:
         """As plain JSON values."""
         channels = [{"image": name, "rule": rule.value} for name, rule in self.channels.items()]
-        return asdict(self) | {"channels": channels, "cleaning": self.cleaning.value}
+        own = {"networks": [each.parameters for each in self.networks]} if self.networks else {}
+        rest = {key: value for key, value in asdict(self).items() if key != "networks"}
+        return rest | own | {"channels": channels, "cleaning": self.cleaning.value}
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> "VolumePlan":
@@ -89,7 +97,8 @@ class VolumePlan:
             RejectedInput: They hold no plan.
         """
         try:
-            known = {key: parameters[key] for key in cls.__dataclass_fields__}
+            known = {key: parameters[key] for key in cls.__dataclass_fields__ if key != "networks"}
+            known["networks"] = tuple(UNetPlan.from_parameters(each) for each in parameters.get("networks", ()))
             known["channels"] = {entry["image"]: IntensityRule(entry["rule"]) for entry in known["channels"]}
             known["spacing"] = tuple(float(size) for size in known["spacing"])
             known["canvas"] = tuple(int(size) for size in known["canvas"])
@@ -104,11 +113,31 @@ class VolumePlan:
                 remedy="Train the model again, or use the version of Maskloop that made it.",
             ) from error
 
+    @property
+    def member_networks(self) -> tuple[UNetPlan, ...]:
+        """Layout of each member."""
+        return self.networks or (self.network,) * self.members
+
+    def tile(self, shape: Sequence[int]) -> Shape:
+        """The tile for a picture of `shape`: the canvas, as long as the picture where that is a little longer."""
+        steps = np.lcm.reduce([each.divisor for each in self.member_networks], axis=0).tolist()
+        i, j, k = (
+            ceil(size / step) * step if side < size <= _STRETCH * side else side
+            for size, side, step in zip(shape, self.canvas, steps, strict=True)
+        )
+        return i, j, k
+
     def shape(self, grid: Grid) -> Shape:
         """The size of a volume on `grid` (RAS) in the model's spacing; at least one voxel along each axis."""
         extent = np.array(grid.shape) * grid.spacing
         i, j, k = np.maximum(np.rint(extent / np.array(self.spacing)), 1).astype(int)
         return int(i), int(j), int(k)
+
+
+def _fits(canvas: Shape, network: UNetPlan) -> bool:
+    """Whether a network of three dimensions halves a tile as often as it wants to."""
+    steps = network.divisor
+    return len(steps) == 3 and all(n >= 1 and n % step == 0 for n, step in zip(canvas, steps, strict=True))
 
 
 def volume_input(
@@ -152,8 +181,8 @@ class VolumeSegmenter:
             RejectedInput: The parameters or tensors are not those of this method.
         """
         plan, device = VolumePlan.from_parameters(description.parameters), best_device()
-        layout = replace(plan.network, supervised=0)
-        networks = [with_weights(dyn_unet(layout), own, device=device) for own in members_of(tensors, plan.members)]
+        members = zip(plan.member_networks, members_of(tensors, plan.members), strict=True)
+        networks = [with_weights(dyn_unet(replace(each, supervised=0)), own, device=device) for each, own in members]
         return cls([runtime_of(network, device=device) for network in networks], plan, title=description.title)
 
     def segment(self, request: SegmentationRequest) -> Segmentation:
@@ -181,7 +210,7 @@ class VolumeSegmenter:
 
     def logits(self, picture: Picture) -> Picture:
         """Mean logits (…) of all members and mirrored copies of a picture (C, …)."""
-        canvas = self._plan.canvas
+        canvas = self._plan.tile(picture.shape[1:])
         lacking = [max(wanted - size, 0) for wanted, size in zip(canvas, picture.shape[1:], strict=True)]
         margins = [(lack // 2, lack - lack // 2) for lack in lacking]
         padded = np.pad(picture, [(0, 0), *margins])
@@ -192,7 +221,9 @@ class VolumeSegmenter:
             total[tile] += self._tile(np.ascontiguousarray(padded[(slice(None), *tile)])) * weights
             weight[tile] += weights
         total /= weight
-        whole: Picture = total[tuple(slice(low, size - high) for (low, high), size in zip(margins, total.shape))]
+        whole: Picture = total[
+            tuple(slice(low, size - high) for (low, high), size in zip(margins, total.shape, strict=True))
+        ]
         return whole
 
     def _tile(self, picture: Picture) -> Picture:

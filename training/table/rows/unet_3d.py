@@ -1,0 +1,24 @@
+"""The 3D U-Net on whole volumes (after nnU-Net): draws by itself."""
+
+from training.table.method import Method, Unprompted
+from training.table.option import Option
+
+BUDGET = Option(
+    "budget",
+    "most voxels of a tile, into which the median volume is made to fit",
+    default=262_144,
+    is_whole=True,
+    least=4096,
+)
+
+METHOD = Method(
+    name="unet-3d",
+    title="3D U-Net",
+    load="training.segmenters.volumes:VolumeSegmenter.from_package",
+    user="training.prompts.simulated_user:silent_user",
+    unprompted=Unprompted.DRAWS,
+    fit="training.fitting.volumes:fit",
+    iterations=1500,
+    options=(BUDGET,),
+    plans_network=True,
+)
