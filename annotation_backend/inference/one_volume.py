@@ -21,12 +21,14 @@ from datasets.image.resample import resample_volume
 from datasets.image.volume import Grid, Volume
 from datasets.pictures.picture_plane import PicturePlane
 from datasets.study.image_kind import modality_of
-from training.methods.needs import CLICKED, channels_of
-from training.model_package import BOXED, Method
+from training.methods.needs import channels_of
 from training.prompts.prompt import Box, Click, PointMm, Prompts
 from training.prompts.prompt_document import from_document
+from training.table.method import PromptType
 
 _SUFFIX = ".nii.gz"
+
+_WORDS = {PromptType.EXTREME_POINTS: "extreme points", PromptType.BOX: "boxes", PromptType.POINT: "clicks"}
 
 
 @dataclass(frozen=True)
@@ -99,13 +101,13 @@ def read_images(files: Mapping[str, Path], *, resample: bool) -> tuple[dict[str,
 
 
 def images_of(model: ChosenModel, files: Mapping[str, Path]) -> dict[str, Path]:
-    """The files of the images that a model needs, in its order; box methods take the first, whatever it shows.
+    """The files of the images that a model needs, in its order; the first, whatever it shows, for one that takes any.
 
     Raises:
         RejectedInput: One is missing.
     """
     needed = channels_of(model.description)
-    if model.description.method in BOXED:
+    if model.description.method.takes_any_image:
         needed = tuple(files)[:1]
     if missing := [channel for channel in needed if channel not in files]:
         raise RejectedInput(
@@ -154,34 +156,25 @@ def require_understood(model: ChosenModel, prompts: Prompts, *, refines: bool) -
     """
     method = model.description.method
     given = {"extreme points": prompts.extreme_points, "clicks": prompts.clicks, "boxes": prompts.boxes}
-    kinds = _reads(method)
+    kinds = [_WORDS[kind] for kind in method.prompts]
     if unread := [kind for kind, found in given.items() if found and kind not in kinds]:
         raise RejectedInput(
             "prompt-kind",
             f"{model.title} reads {' and '.join(kinds) or 'no prompts'}, not {' and '.join(unread)}.",
             remedy="Leave them out, or choose a model that reads them.",
         )
-    if method is Method.CLICKS_2D and not prompts.clicks:
+    if method.draws_clicked_slices and not prompts.clicks:
         raise RejectedInput(
             "clicks-missing",
             f"{model.title} draws only slices with a click, and none was given.",
             remedy="Click in the tumour, on every slice to draw; two-stage draws whole volumes.",
         )
-    if refines and method not in CLICKED:
+    if refines and not method.refines:
         raise RejectedInput(
             "previous-unread",
             f"{model.title} cannot refine a previous probability: it draws anew each time.",
             remedy="Leave --previous out, or choose a model that is corrected by clicks.",
         )
-
-
-def _reads(method: Method) -> tuple[str, ...]:
-    """The kinds of prompt that a method reads."""
-    if method is Method.SIX_POINTS:
-        return ("extreme points",)
-    if method in BOXED:
-        return ("boxes", "clicks")
-    return ("clicks",) if method in CLICKED else ()
 
 
 def from_voxels(prompts: Prompts, grid: Grid) -> Prompts:
@@ -227,7 +220,8 @@ def segment_files(
         earlier, _ = volume_on(earlier, grid, what="The image and the previous probability")
         earlier = Volume(np.clip(np.nan_to_num(earlier.data), 0.0, 1.0), grid)
     pictures = PicturePlane.of(grid)
-    slices = _pointed_at(prompts, pictures) if model.description.method in BOXED else None
+    by_box = model.description.method.usual_prompt is PromptType.BOX
+    slices = _pointed_at(prompts, pictures) if by_box else None
     request = SegmentationRequest(
         volumes,
         target,

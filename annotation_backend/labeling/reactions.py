@@ -45,7 +45,7 @@ from annotation_backend.stages.signals import annotators_asked, stage_opened
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.signals import account_closed, protocol_asked, role_taken
 from datasets.study.protocol import Protocol
-from training.model_package import BOXED, Method
+from training.table.table import method_called
 
 
 @receiver(saves_arrived)
@@ -128,7 +128,7 @@ def begin_stage(*, row: CaseStage, **_signal: Any) -> None:
 @receiver(model_promoted)
 def embed_waiting_tasks(*, model: Model, study: Study, **_signal: Any) -> None:
     """Queues the embedding of slices for the study's cases with tasks that nobody submitted, if the model embeds."""
-    if Method(model.method) in BOXED:
+    if method_called(model.method).embeds:
         for code in _waiting_cases(study):
             queue_once(embed_case, case_code=code)
 

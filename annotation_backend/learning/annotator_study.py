@@ -16,12 +16,14 @@ from training.annotators.strategy import STRATEGIES, Help, Strategy
 from training.annotators.study import CaseRow
 from training.annotators.worker import StudyModel, StudyTask, one_case
 from training.methods.crossvalidation import TrainedFolds
-from training.model_package import BOXED, DESCRIPTION_NAME, Method, read_description
+from training.model_package import DESCRIPTION_NAME, read_description
+from training.table.method import Method, PromptType
+from training.table.table import methods
 
 ROWS_NAME = "cases.jsonl"
 """One line for each finished case, so that a stopped study goes on."""
 
-_METHODS = {"clicks": (Method.CLICKS_2D,), "box": BOXED, "points": (Method.SIX_POINTS,)}
+_PROMPTS = {"clicks": PromptType.POINT, "box": PromptType.BOX, "points": PromptType.EXTREME_POINTS}
 
 
 def strategies_called(names: Sequence[str]) -> tuple[Strategy, ...]:
@@ -56,14 +58,20 @@ def study_models(chosen: dict[str, ChosenModel]) -> tuple[tuple[str, StudyModel]
         RejectedInput: A model cannot answer the prompts that it was chosen for.
     """
     for name, model in chosen.items():
-        if model.description.method not in _METHODS[name]:
+        if not _answers(model.description.method, name):
+            able = [each.name for each in methods().values() if _answers(each, name)]
             raise RejectedInput(
                 "annotator-model-method",
-                f"Expected a model of {' or '.join(each.value for each in _METHODS[name])} for {name}, got one of "
-                f"{model.description.method.value}.",
+                f"Expected a model of {' or '.join(able)} for {name}, got one of {model.description.method}.",
                 remedy=f"Choose another with --{name}-model.",
             )
     return tuple((name, StudyModel(model.folder, model.digest)) for name, model in sorted(chosen.items()))
+
+
+def _answers(method: Method, name: str) -> bool:
+    """Whether a method answers the prompts of a name, slice by slice where they are clicks."""
+    is_usual = method.usual_prompt is _PROMPTS[name]
+    return is_usual and (method.draws_clicked_slices or name != "clicks")
 
 
 def work_through(

@@ -15,9 +15,9 @@ from datasets.study.cohort_values import with_mask_values
 from datasets.study.image_kind import T1
 from training.evaluation.results import Evaluation
 from training.measures.comparison import compare_evaluations
-from training.methods.needs import CLICKED, channels_of, user_of
-from training.model_package import BOXED, Method
+from training.methods.needs import channels_of, user_of
 from training.prompts.simulated_clicks import ClickRule
+from training.prompts.simulated_user import Habits
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ def cohort_for(model: ChosenModel, given: EvaluationCohort) -> Cohort:
         RejectedInput: As `read_cohort` and `with_mask_values`; an image that the model needs has no glob; a case of
             `only` does not exist.
     """
-    return _cohort_with(model.title, channels_of(model.description), given, is_boxed=model.description.method in BOXED)
+    takes_any = model.description.method.takes_any_image
+    return _cohort_with(model.title, channels_of(model.description), given, takes_any=takes_any)
 
 
 def chosen_cases(models: Sequence[ChosenModel], given: EvaluationCohort) -> Cohort:
@@ -78,19 +79,15 @@ def chosen_cases(models: Sequence[ChosenModel], given: EvaluationCohort) -> Coho
     Raises:
         RejectedInput: As `cohort_for`.
     """
-    needed = tuple(
-        dict.fromkeys(
-            name for each in models if each.description.method not in BOXED for name in channels_of(each.description)
-        )
-    )
+    needed = tuple(dict.fromkeys(kind for each in models for kind in each.description.kinds))
     title = " and ".join(each.title for each in models) or "the study"
-    return _cohort_with(title, needed or (T1,), given, is_boxed=not needed)
+    return _cohort_with(title, needed or (T1,), given, takes_any=not needed)
 
 
-def _cohort_with(title: str, needed: tuple[str, ...], given: EvaluationCohort, *, is_boxed: bool) -> Cohort:
+def _cohort_with(title: str, needed: tuple[str, ...], given: EvaluationCohort, *, takes_any: bool) -> Cohort:
     globs = by_kind(given.images, needed[0])
-    if is_boxed:
-        needed = tuple(globs)[:1]  # box methods take any image
+    if takes_any:
+        needed = tuple(globs)[:1]
     if missing := [channel for channel in needed if channel not in globs]:
         raise RejectedInput(
             "cohort-channels",
@@ -121,11 +118,11 @@ def evaluate_model(
     found = evaluate(
         model.for_cases(),
         cases,
-        user=user_of(method, plan.rule, with_depth=plan.with_depth),
+        user=user_of(method, Habits(plan.rule, with_depth=plan.with_depth)),
         plan=SessionPlan(
             clicks=plan.clicks,
             seeds=plan.seeds,
-            per_slice=method is Method.CLICKS_2D if plan.per_slice is None else plan.per_slice,
+            per_slice=method.draws_clicked_slices if plan.per_slice is None else plan.per_slice,
             slices_per_case=plan.slices_per_case,
             resample=resample,
         ),
@@ -148,7 +145,7 @@ def require_clicks_for(models: Sequence[ChosenModel]) -> None:
     Raises:
         RejectedInput: No model does.
     """
-    if not any(model.description.method in CLICKED for model in models):
+    if not any(model.description.method.is_corrected for model in models):
         raise RejectedInput(
             "user-without-clicks",
             "No chosen model takes clicks, and --user only chooses how clicks are simulated.",

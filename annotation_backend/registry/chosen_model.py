@@ -11,18 +11,17 @@ from typing import TYPE_CHECKING
 
 from django.db import DatabaseError
 
-from annotation_backend.registry.model_registry import find_model, models_folder
+from annotation_backend.registry.model_registry import converted_package, find_model, models_folder
 from datasets.errors import RejectedInput
 from training.methods.crossvalidation import FOLDS_NAME, FoldSegmenters, TrainedFolds
-from training.model_package import DESCRIPTION_NAME, Method, ModelDescription, read_description
+from training.model_package import DESCRIPTION_NAME, ModelDescription, read_description
 from training.pretrained.shipped import shipped_packages
+from training.table.method import Method
+from training.table.table import methods
 
 if TYPE_CHECKING:
     from training.evaluation.evaluation import SegmenterOf
     from training.segmenters.segmenter import Segmenter
-
-LITE_MEDSAM = "lite-medsam"
-"""Shipped as an installed distribution with the published weights; converted when it is first used."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +79,8 @@ def choose_model(name: str) -> ChosenModel:
     shipped = shipped_packages()
     if name in shipped:
         return _package(shipped[name])
-    if name == LITE_MEDSAM:
-        return _package(_lite_medsam())
+    if name in methods() and methods()[name].convert:
+        return _package(_converted(methods()[name]))
     folder = Path(name)
     if (folder / FOLDS_NAME).is_file():
         return _folds(folder)
@@ -115,17 +114,12 @@ def _folds(folder: Path) -> ChosenModel:
     return ChosenModel(f"{folder.resolve().name} ({len(packages)} folds)", read_description(found[0]), folder, "")
 
 
-def _lite_medsam() -> Path:
-    """LiteMedSAM's package in the data folder, or in a temporary folder if the data folder cannot be written."""
-    from training.pretrained.lite_medsam import convert_lite_medsam
-
-    folder = models_folder() / "lite-medsam-1"
+def _converted(method: Method) -> Path:
+    """A converted package in the data folder, or in a temporary folder if the data folder cannot be written."""
     try:
-        convert_lite_medsam(folder)
+        return converted_package(method, models_folder())
     except OSError:
-        folder = Path(tempfile.mkdtemp(prefix="maskloop-")) / "lite-medsam-1"
-        convert_lite_medsam(folder)
-    return folder
+        return converted_package(method, Path(tempfile.mkdtemp(prefix="maskloop-")))
 
 
 def _registered(name: str) -> ChosenModel:
@@ -142,4 +136,4 @@ def _registered(name: str) -> ChosenModel:
 
 
 def _names() -> list[str]:
-    return [*shipped_packages(), Method.LITE_MEDSAM.value]
+    return [*shipped_packages(), *(method.name for method in methods().values() if method.convert)]

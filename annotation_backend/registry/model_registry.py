@@ -13,26 +13,12 @@ from annotation_backend.registry.study_fit import fit_in
 from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
 from datasets.study.image_kind import Fit
-from training.model_package import Method, read_description, read_package
+from training.model_package import DESCRIPTION_NAME, read_description, read_package
+from training.table.method import Method, function_called
+from training.table.table import method_called
 
-METHOD_PROMPTS = {
-    Method.LITE_MEDSAM: [PromptKind.BOX, PromptKind.POINT, PromptKind.AUTOMATIC],
-    Method.MEDSAM_VIT: [PromptKind.BOX],
-    Method.UNET_25D: [PromptKind.AUTOMATIC],
-    Method.SIX_POINTS: [PromptKind.EXTREME_POINTS],
-    Method.CLICKS_2D: [PromptKind.POINT],
-    Method.CLICKS_3D: [PromptKind.POINT],
-    Method.DEEPEDIT: [PromptKind.POINT, PromptKind.AUTOMATIC],
-    Method.TWO_STAGE: [PromptKind.POINT, PromptKind.AUTOMATIC],
-}
-"""The kinds of prompt that each method answers."""
-
-ONLY_WHEN_ASKED = {
-    Method.DEEPEDIT: [PromptKind.AUTOMATIC],
-    Method.TWO_STAGE: [PromptKind.AUTOMATIC],
-}
-"""Kinds of prompt that a promotion leaves out unless a person names them: these models learned from images cut around
-a tumour, and draw one even if there is none."""
+CONVERTED_VERSION = "1"
+"""Version of the packages that are converted from installed weights."""
 
 
 def models_folder() -> Path:
@@ -65,10 +51,10 @@ def register_package(folder: Path, *, snapshot_digest: str = "", study: Study | 
     return Model.objects.create(
         name=description.name,
         version=description.version,
-        method=description.method.value,
+        method=description.method.name,
         digest=description.digest,
         folder=str(folder.relative_to(settings.DATA_FOLDER)),
-        prompt_kinds=[str(kind.value) for kind in METHOD_PROMPTS[description.method]],
+        prompt_kinds=[kind.value for kind in description.method.answers],
         images=list(description.kinds),
         label=description.drawn_label,
         snapshot_digest=snapshot_digest,
@@ -76,15 +62,24 @@ def register_package(folder: Path, *, snapshot_digest: str = "", study: Study | 
     )
 
 
-def ensure_lite_medsam() -> Model:
-    """Registers LiteMedSAM's package, converted from its published weights if it does not exist yet."""
-    from training.pretrained.lite_medsam import convert_lite_medsam
+def converted_package(method: Method, models: Path) -> Path:
+    """The package of a method whose shipped weights are installed, converted if it does not exist yet.
 
-    folder = models_folder() / "lite-medsam-1"
-    if not (folder / "model.json").exists():
+    Args:
+        method: One with `convert`.
+        models: Folder of model packages.
+    """
+    folder = models / f"{method}-{CONVERTED_VERSION}"
+    function_called(method.convert)(folder)
+    return folder
+
+
+def ensure_converted(method: Method) -> Model:
+    """Registers the package of a method whose shipped weights are installed; a half one is made again."""
+    folder = models_folder() / f"{method}-{CONVERTED_VERSION}"
+    if not (folder / DESCRIPTION_NAME).exists():
         shutil.rmtree(folder, ignore_errors=True)
-        convert_lite_medsam(folder)
-    return register_package(folder)
+    return register_package(converted_package(method, models_folder()))
 
 
 def check_promotion(
@@ -94,7 +89,8 @@ def check_promotion(
 
     Args:
         model: A registered model.
-        kinds: The kinds of prompt to serve; None for all that it can answer, without those of `ONLY_WHEN_ASKED`.
+        kinds: The kinds of prompt to serve; None for all that it can answer, without those that its method answers
+            only when asked.
         study: Where it would serve.
         label: The label that it would draw there; None for its own.
 
@@ -103,7 +99,7 @@ def check_promotion(
             takes (``model-images``) or the label (``model-label``), or its package is damaged.
     """
     labels_drawn(model, study, label)
-    held_back = ONLY_WHEN_ASKED.get(Method(model.method), [])
+    held_back = method_called(model.method).only_when_asked
     wanted = kinds or [PromptKind(kind) for kind in model.prompt_kinds if kind not in held_back]
     impossible = [kind.value for kind in wanted if kind.value not in model.prompt_kinds]
     if impossible:

@@ -8,7 +8,13 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from annotation_backend.registry.model_registry import ensure_lite_medsam, models_folder, promote, register_package
+from annotation_backend.registry.model_registry import (
+    CONVERTED_VERSION,
+    ensure_converted,
+    models_folder,
+    promote,
+    register_package,
+)
 from annotation_backend.registry.models import Model, Promotion, PromptKind
 from annotation_backend.registry.study_fit import fit_in
 from annotation_backend.studies.models import Study
@@ -16,25 +22,19 @@ from datasets.errors import RejectedInput
 from datasets.part_folder import part_folder, place_part
 from training.model_package import DESCRIPTION_NAME, WEIGHTS_NAME, read_description, read_package
 from training.pretrained.shipped import shipped_packages
-
-DEFAULTS = {
-    PromptKind.AUTOMATIC: ("lite-medsam",),
-    PromptKind.BOX: ("lite-medsam",),
-    PromptKind.POINT: ("clicks-2d", "lite-medsam"),
-    PromptKind.EXTREME_POINTS: ("six-points",),
-}
-"""The shipped models that may serve each kind of prompt by default: the first that is registered and fits does."""
+from training.table.method import Method
+from training.table.table import method_called, methods
 
 
 def ensure_shipped_models() -> list[str]:
-    """Registers LiteMedSAM and all shipped models, and lets those that fit serve in every study.
+    """Registers all shipped models, and lets those that fit serve in every study.
 
     Returns:
         One line for each model that could not be registered; the others go on.
     """
     findings: list[str] = []
     registered: dict[str, Model] = {}
-    makers = {"lite-medsam": ensure_lite_medsam}
+    makers = {method.name: partial(ensure_converted, method) for method in _converted()}
     makers |= {name: partial(_registered, package) for name, package in shipped_packages().items()}
     for name, make in makers.items():
         try:
@@ -55,13 +55,15 @@ def offer_defaults(study: Study, registered: Mapping[str, Model]) -> None:
         study: The study.
         registered: The shipped models by name.
     """
-    fits = {name: fit_in(model, study.protocol) for name, model in registered.items()}
+    fits = {model: fit_in(model, study.protocol) for model in registered.values()}
+    # What learned from the study's kind of images goes before what takes any.
+    sure = sorted((model for model in fits if fits[model].is_sure), key=lambda model: not model.images)
     for label in study.protocol.prompted_labels:
-        for kind, preferred in DEFAULTS.items():
-            able = (name for name in preferred if name in fits and fits[name].is_sure)
-            name = next((name for name in able if label.name in fits[name].labels), None)
-            if name is not None:
-                _let_serve(kind, registered[name], study, label.name)
+        for kind in PromptKind:
+            able = (model for model in sure if kind in method_called(model.method).serves_first)
+            model = next((model for model in able if label.name in fits[model].labels), None)
+            if model is not None:
+                _let_serve(kind, model, study, label.name)
 
 
 def registered_shipped() -> dict[str, Model]:
@@ -70,8 +72,14 @@ def registered_shipped() -> dict[str, Model]:
         name: Model.objects.filter(digest=read_description(package).digest).first()
         for name, package in shipped_packages().items()
     }
-    found["lite-medsam"] = Model.objects.filter(name="lite-medsam", version="1").first()
+    for method in _converted():
+        found[method.name] = Model.objects.filter(name=method.name, version=CONVERTED_VERSION).first()
     return {name: model for name, model in found.items() if model is not None}
+
+
+def _converted() -> list[Method]:
+    """The methods whose shipped weights are installed."""
+    return [method for method in methods().values() if method.convert]
 
 
 def _registered(package: Path) -> Model:

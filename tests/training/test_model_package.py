@@ -13,16 +13,16 @@ from datasets.files import sha256_of_bytes
 from training.model_package import (
     DESCRIPTION_NAME,
     WEIGHTS_NAME,
-    Method,
     ModelDescription,
     read_description,
     read_package,
     write_package,
 )
 from training.pretrained.shipped import shipped_packages
+from training.table.table import method_called
 
 DESCRIPTION = ModelDescription(
-    name="tiny", version="1.0", method=Method.UNET_25D, parameters={"size": 3}, inputs={"snapshot": "a" * 64}
+    name="tiny", version="1.0", method=method_called("unet-25d"), parameters={"size": 3}, inputs={"snapshot": "a" * 64}
 )
 TENSORS = {"b": np.arange(6, dtype=np.float32).reshape(2, 3), "a": np.array(7, dtype=np.int64)}
 
@@ -238,9 +238,9 @@ def test_a_package_of_an_earlier_version_is_read_with_its_own_digest(package) ->
 
 def test_images_and_label_of_each_method_in_earlier_versions() -> None:
     channels = {"channels": [{"image": "ct", "rule": "ct-window"}, {"image": "pet", "rule": "zscore"}]}
-    clicks = replace(DESCRIPTION, method=Method.TWO_STAGE, parameters=channels)
+    clicks = replace(DESCRIPTION, method=method_called("two-stage"), parameters=channels)
     assert (clicks.kinds, clicks.drawn_label) == (("ct", "pet"), "Tumour")
-    boxes = replace(DESCRIPTION, method=Method.LITE_MEDSAM)
+    boxes = replace(DESCRIPTION, method=method_called("lite-medsam"))
     assert (boxes.kinds, boxes.drawn_label) == ((), "")
     for damaged in ({}, {"channels": []}, {"channels": [{"image": "x-ray"}]}):
         with pytest.raises(RejectedInput, match="package-parameters"):

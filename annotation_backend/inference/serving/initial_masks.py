@@ -22,14 +22,14 @@ from datasets.image.mask import Mask
 from datasets.image.packed_mask import packed, unpacked
 from datasets.pictures.picture_plane import PicturePlane
 from datasets.progress import Progress
-from training.model_package import Method
 from training.prompts.prompt import Box, Prompts
+from training.table.table import method_called
 
 BOX_MARGIN_PIXELS = 3
 """An imported contour's box is widened by this much, as LiteMedSAM's own 3D recipe does from slice to slice."""
 
 SLICES_TOGETHER = 4
-"""Slices that LiteMedSAM draws between two saves to the database: at most 6 s of work are lost when it is stopped."""
+"""Slices drawn around contours between two saves to the database: at most 6 s of work are lost when it is stopped."""
 
 
 def initial_masks(
@@ -102,12 +102,12 @@ def drawn_and_kept(case: Case, indices: Sequence[int], *, model: Model) -> Itera
 
 
 def imported_mask_for(model: Model, case: Case) -> Mask | None:
-    """The mask that came with the studies, for a model that needs boxes; else None."""
-    return imported_label(case) if model.method == Method.LITE_MEDSAM.value else None
+    """The mask that came with the studies, for a model that draws around it; else None."""
+    return imported_label(case) if method_called(model.method).needs_contour else None
 
 
 def _drawn(case: Case, indices: Sequence[int], *, model: Model) -> Iterator[list[SlicePrediction]]:
-    if model.method != Method.LITE_MEDSAM.value:
+    if not method_called(model.method).needs_contour:
         with gpu_turn(patience=GPU_PATIENCE_SECONDS):
             drawn = predict_slices(case, indices, prompts=Prompts(), model=model)
         yield drawn
@@ -142,7 +142,7 @@ def _box_around(mask: Mask, plane: PicturePlane, index: int) -> Box | None:
 def inputs_of(cases: Sequence[Case], model: Model) -> dict[int, str]:
     """Digest of the inputs of each case's masks: registration, pictures, and the contour for models that use it."""
     contours: dict[int, list[str]] = {case.pk: [] for case in cases}
-    if model.method == Method.LITE_MEDSAM.value:
+    if method_called(model.method).needs_contour:
         masks = ImportedMask.objects.filter(series__case__in=list(contours))
         for case_key, digest in masks.order_by("pk").values_list("series__case", "sha256"):
             contours[case_key].append(digest)

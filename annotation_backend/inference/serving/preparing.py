@@ -18,9 +18,9 @@ from annotation_backend.inference.serving.serving import recently_broken
 from annotation_backend.registry.models import Model
 from annotation_backend.registry.prompt_services import newest_promotions
 from annotation_backend.studies.models import Study
-from training.model_package import BOXED, Method
 from training.prompts.prompt import Prompts
 from training.segmenters.boxes.embedding_cache import SliceKey
+from training.table.table import method_called
 
 
 def prepare_case(case: Case, *, seconds: float = float("inf")) -> int:
@@ -70,7 +70,7 @@ def _embed(case: Case, index: int, model: Model) -> None:
 def embedding_models(study: Study) -> list[Model]:
     """The promoted models of a study that embed slices, each once; loads nothing."""
     found = [row.model for row in newest_promotions(study, without=recently_broken())]
-    return list({model.digest: model for model in found if Method(model.method) in BOXED}.values())
+    return list({model.digest: model for model in found if method_called(model.method).embeds}.values())
 
 
 def _from_middle(indices: Sequence[int]) -> list[int]:

@@ -16,11 +16,9 @@ from annotation_backend.registry.models import Model, PromptKind
 from datasets.errors import RejectedInput
 from datasets.image.mask import Inside
 from datasets.pictures.picture_plane import PicturePlane
-from training.model_package import BOXED, Method
 from training.prompts.prompt import Box, Prompts
-
-WHOLE_VOLUME = (Method.SIX_POINTS, Method.CLICKS_3D, Method.DEEPEDIT, Method.TWO_STAGE)
-"""Methods that answer with the mask of the whole case."""
+from training.table.method import Extent, PromptType
+from training.table.table import method_called
 
 _SAME_TUMOUR = 0.5
 """Boxes that overlap by more than this (intersection over union) are drawn around the same tumour."""
@@ -55,9 +53,8 @@ def answer_request(request: SessionRequest, pending: Prompts, *, model: Model) -
         RejectedInput: The model cannot use the prompts.
     """
     started = perf_counter()
-    method, case = Method(model.method), request.session.case
-    plane = picture_plane(case)
-    if method in WHOLE_VOLUME:
+    plane = picture_plane(request.session.case)
+    if method_called(model.method).extent is Extent.VOLUME:
         masks, version, score = _volume(request, plane, model=model)
     else:
         masks, version, score = _slice(request, pending, plane, model=model)
@@ -67,7 +64,7 @@ def answer_request(request: SessionRequest, pending: Prompts, *, model: Model) -
 def _slice(
     request: SessionRequest, pending: Prompts, plane: PicturePlane, *, model: Model
 ) -> tuple[dict[int, Inside], str, float | None]:
-    boxed = Method(model.method) in BOXED
+    boxed = method_called(model.method).usual_prompt is PromptType.BOX
     pending = replace(pending, boxes=_last_of_each(pending.boxes, plane))
     clicks = request.prompts.get(PromptKind.POINT, Prompts())
     if not boxed:
@@ -77,10 +74,10 @@ def _slice(
         pending if boxed else clicks,
         model=model,
         slices=(request.index,),
-        previous=None if boxed or not request.base.any() else as_probability({request.index: request.base}, plane),
+        previous=as_probability({request.index: request.base}, plane) if request.base.any() and not boxed else None,
     )
     mask = plane.to_picture(np.asarray(drawn.probability.data), request.index) > INSIDE_ABOVE_PROBABILITY
-    if not boxed and request.start.any():
+    if request.start.any() and not boxed:
         counting = [click for click in pending.clicks if click in clicks.clicks]  # an undone click may still be drawn
         mask = edited(request.start, mask, counting, plane)
     if pending.boxes:

@@ -16,7 +16,7 @@ from annotation_backend.stages.flow import finish, open_rows
 from annotation_backend.stages.models import CaseStage
 from curation.slices.assembly import assemble_labels
 from datasets.errors import RejectedInput
-from training.model_package import BOXED, Method
+from training.table.table import method_called
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ def why_it_waits(case: Case) -> RejectedInput | None:
 def _model_for(case: Case) -> Model | None:
     """The study's model that draws the case without a prompt; None where there is none.
 
-    One that needs a box draws where a contour came with the studies: its empty mask would be nobody's answer.
+    One that draws around a contour does so where one came with the studies: its empty mask would be nobody's answer.
     """
     task = LabelingTask.objects.filter(case=case, project__is_retired=False).select_related("project__study").first()
     if task is None or case.protocol.prompted_label is None:
@@ -95,5 +95,5 @@ def _model_for(case: Case) -> Model | None:
         model = answering_model(task.project, PromptKind.AUTOMATIC)
     except RejectedInput:
         return None
-    needs_box = Method(model.method) in BOXED
-    return None if needs_box and imported_mask_for(model, case) is None else model
+    needs_contour = method_called(model.method).needs_contour
+    return None if needs_contour and imported_mask_for(model, case) is None else model

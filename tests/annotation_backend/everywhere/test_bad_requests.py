@@ -49,7 +49,7 @@ from tests.annotation_backend.support.records import (
 )
 from tests.annotation_backend.support.segmenters import BrightSegmenter, drawn_by, known_model
 from training.memory import process_memory
-from training.model_package import WEIGHTS_NAME, Method
+from training.model_package import WEIGHTS_NAME
 from training.pretrained.shipped import shipped_packages
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
 
@@ -137,8 +137,8 @@ def desk(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> D
     drawn_by(monkeypatch, BrightSegmenter())
     for name in ("propagate_after_prompt", "propagate_after_save"):
         monkeypatch.setattr(interactive.neighbours, name, lambda *_args, **_options: None)
-    known_model(method=Method.CLICKS_2D, kinds=(PromptKind.POINT, PromptKind.BOX, PromptKind.AUTOMATIC))
-    known_model("ends", method=Method.SIX_POINTS, kinds=(PromptKind.EXTREME_POINTS,))
+    known_model(method="clicks-2d", kinds=(PromptKind.POINT, PromptKind.BOX, PromptKind.AUTOMATIC))
+    known_model("ends", method="six-points", kinds=(PromptKind.EXTREME_POINTS,))
     accounts()
     return Desk(published(registered_case()), caplog)
 
@@ -688,7 +688,7 @@ class SwappingSegmenter(BrightSegmenter):
 def test_a_model_that_is_swapped_while_one_asks_answers_the_next_request(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    new = known_model("new", method=Method.CLICKS_2D)
+    new = known_model("new", method="clicks-2d")
     old, later = SwappingSegmenter(), BrightSegmenter("new-1")
     monkeypatch.setattr(
         "annotation_backend.inference.serving.segmenting.segmenter_of", lambda model: later if model == new else old
@@ -801,7 +801,7 @@ def test_a_damaged_model_says_so_and_another_kind_of_prompt_is_answered(
         assert not (folder.parent / "canary").exists()
         batch = desk.send(desk.batch({"id": desk.task.label_studio_id}))
         assert (batch.status_code, batch.json()["code"]) == (400, "no-serving-model")
-        box_model = known_model("boxes", method=Method.LITE_MEDSAM, kinds=(PromptKind.BOX,))
+        box_model = known_model("boxes", method="lite-medsam", kinds=(PromptKind.BOX,))
         drawn_by(monkeypatch, BrightSegmenter(str(box_model)))
         [boxed] = desk.send(desk.prompted(box(), of=desk.tasks[3])).json()["results"]
         assert "refused" not in boxed

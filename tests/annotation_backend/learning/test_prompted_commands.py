@@ -19,8 +19,9 @@ from tests.annotation_backend.support.phantom_cohort import GLOBS, write_cohort
 from tests.training.support.tiny_models import BUILDERS
 from training.measures.metrics import dice
 from training.methods.needs import user_of
-from training.model_package import Method, write_package
+from training.model_package import write_package
 from training.prompts.prompt_document import as_document
+from training.table.table import method_called
 
 pytestmark = pytest.mark.slow
 
@@ -174,7 +175,7 @@ def test_a_strangers_first_command_needs_no_database_and_no_secrets(models: Path
 def _points(cohort: Path, folder: Path) -> Path:
     """A file with six simulated points on the first patient."""
     case = load(read_cohort(cohort, {"t1": "*/T1.nii.gz"}, "*/mask.nii.gz").cases[0])
-    prompts = user_of(Method.SIX_POINTS).start(case.mask, np.random.default_rng(0))
+    prompts = user_of(method_called("six-points")).start(case.mask, np.random.default_rng(0))
     path = folder / "points.json"
     path.write_text(json.dumps(as_document(prompts)))
     return path
@@ -347,7 +348,8 @@ def test_dice_of_the_document_is_that_of_the_drawn_mask(models: Path, cohort: Pa
 
     case = load(read_cohort(cohort, {"t1": "*/T1.nii.gz"}, "*/mask.nii.gz").cases[0])
     draws = np.random.default_rng([0, 0, int.from_bytes(sha256(b"P1").digest()[:8], "big")])
-    (tmp_path / "points.json").write_text(json.dumps(as_document(user_of(Method.SIX_POINTS).start(case.mask, draws))))
+    prompts = user_of(method_called("six-points")).start(case.mask, draws)
+    (tmp_path / "points.json").write_text(json.dumps(as_document(prompts)))
     run("segment_volume", "--model", models / "six-points", "--image", cohort / "P1" / "T1.nii.gz",
         "--points", tmp_path / "points.json", "--out", tmp_path / "mask.nii.gz")  # fmt: skip
     drawn = read_mask(tmp_path / "mask.nii.gz").foreground

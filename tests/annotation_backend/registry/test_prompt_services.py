@@ -64,7 +64,7 @@ def lite_medsam(tmp_path: Path, settings, monkeypatch: pytest.MonkeyPatch) -> Mo
     model = known_model("lite-medsam")
     model.method, model.prompt_kinds = "lite-medsam", ["box", "point", "automatic"]
     model.save()
-    monkeypatch.setattr(shipped, "ensure_lite_medsam", lambda: model)
+    monkeypatch.setattr(shipped, "ensure_converted", lambda _method: model)
     whole = shipped.read_package
     monkeypatch.setattr(
         "annotation_backend.registry.model_registry.read_package",

@@ -11,7 +11,7 @@ from annotation_backend.inference.models import Prediction
 from annotation_backend.inference.serving.segmenting import predict_slices
 from annotation_backend.labeling.versions.assembly import assemble
 from annotation_backend.learning.models import RunStatus
-from annotation_backend.learning.snapshot_training import take_snapshot, train_prompted
+from annotation_backend.learning.snapshot_training import take_snapshot, train_on_snapshot
 from annotation_backend.registry import shipped
 from annotation_backend.registry.model_registry import (
     check_promotion,
@@ -28,17 +28,20 @@ from datasets.errors import RejectedInput
 from datasets.study.case import QualityScore
 from tests.annotation_backend.support.records import accounts, published, registered_case, saved, the_study
 from tests.training.support.tiny_models import clicks_2d, six_points
-from training.methods.train import TrainingChoice
-from training.model_package import Method, ModelDescription, write_package
+from training.fitting.choice import TrainingChoice
+from training.model_package import ModelDescription, write_package
 from training.prompts.prompt import Click, Prompts
+from training.table.table import method_called
 
 pytestmark = pytest.mark.django_db
 
 
-def _package(folder: Path, name: str, *, method: Method = Method.CLICKS_2D, version: str = "1") -> Path:
+def _package(folder: Path, name: str, *, method: str = "clicks-2d", version: str = "1") -> Path:
     """A tiny package as it would lie in the checkout."""
-    tiny, tensors = six_points() if method is Method.SIX_POINTS else clicks_2d()
-    write_package(folder / name, ModelDescription(name, version, method, tiny.parameters, tiny.inputs), tensors)
+    tiny, tensors = six_points() if method == "six-points" else clicks_2d()
+    write_package(
+        folder / name, ModelDescription(name, version, method_called(method), tiny.parameters, tiny.inputs), tensors
+    )
     return folder / name
 
 
@@ -51,7 +54,7 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]
         name="lite-medsam", version="1", method="lite-medsam", digest="1" * 64, folder="models/none",
         prompt_kinds=["box", "point", "automatic"],
     )  # fmt: skip
-    monkeypatch.setattr(shipped, "ensure_lite_medsam", lambda: lite_medsam)
+    monkeypatch.setattr(shipped, "ensure_converted", lambda _method: lite_medsam)
     monkeypatch.setattr("annotation_backend.registry.model_registry.read_package", lambda *_args, **_kwargs: None)
     return found
 
@@ -68,7 +71,7 @@ def test_without_shipped_packages_lite_medsam_serves_as_before(packages: dict[st
 def test_shipped_models_take_their_places_once(packages: dict[str, Path], tmp_path: Path) -> None:
     ensure_shipped_models()
     packages["clicks-2d"] = _package(tmp_path, "clicks-2d")
-    packages["six-points"] = _package(tmp_path, "six-points", method=Method.SIX_POINTS)
+    packages["six-points"] = _package(tmp_path, "six-points", method="six-points")
     for _ in range(2):
         assert ensure_shipped_models() == []
         assert str(serving_model(PromptKind.POINT, the_study())) == "clicks-2d-1"
@@ -91,7 +94,7 @@ def test_a_persons_choice_stays(packages: dict[str, Path], tmp_path: Path) -> No
 def test_another_model_of_a_shipped_name_is_told_and_the_rest_goes_on(
     packages: dict[str, Path], tmp_path: Path
 ) -> None:
-    taken = _package(tmp_path / "own", "clicks-2d", method=Method.SIX_POINTS)
+    taken = _package(tmp_path / "own", "clicks-2d", method="six-points")
     models_folder().mkdir(parents=True, exist_ok=True)
     taken.rename(models_folder() / "clicks-2d-7")
     packages["clicks-2d"] = _package(tmp_path, "clicks-2d", version="7")
@@ -117,8 +120,8 @@ def test_six_points_learn_from_approved_masks_and_answer_extreme_points() -> Non
         mask, people[Role.RADIOLOGIST], verdict=Verdict.APPROVE, quality_score=QualityScore.SUFFICIENT, comment="x",
         accepts_unannotated=True,
     )  # fmt: skip
-    choice = TrainingChoice(Method.SIX_POINTS, channels=("t1", "t2"), iterations=1)
-    run = train_prompted(
+    choice = TrainingChoice(method_called("six-points"), channels=("t1", "t2"), iterations=1)
+    run = train_on_snapshot(
         take_snapshot(the_study()), choice, name="own-six-points", progress_of=lambda _what: lambda *_told: None
     )
     assert run.status == RunStatus.DONE
@@ -137,7 +140,7 @@ def test_six_points_learn_from_approved_masks_and_answer_extreme_points() -> Non
     with pytest.raises(RejectedInput, match="model-prompt-kind"):
         promote(run.model, kinds=[PromptKind.POINT], study=the_study())
     with pytest.raises(RejectedInput, match="folds-patients"):
-        train_prompted(
+        train_on_snapshot(
             take_snapshot(the_study()),
             choice,
             name="own-six-points",

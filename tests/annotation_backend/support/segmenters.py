@@ -13,7 +13,7 @@ from annotation_backend.registry.models import Model, Promotion, PromptKind
 from datasets.files import sha256_of_bytes
 from datasets.image.volume import Volume
 from tests.annotation_backend.support.records import the_study
-from training.model_package import WEIGHTS_NAME, Method, read_description, read_package, write_package
+from training.model_package import WEIGHTS_NAME, read_description, read_package, write_package
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
 
 
@@ -33,12 +33,12 @@ class BrightSegmenter:
         return Segmentation(Volume(probability, volume.grid), self.title, score=0.5, used={"scores": scores})
 
 
-def known_model(name: str = "bright", *, method: Method = Method.UNET_25D, kinds: tuple[PromptKind, ...] = ()) -> Model:
+def known_model(name: str = "bright", *, method: str = "unet-25d", kinds: tuple[PromptKind, ...] = ()) -> Model:
     """A registered model without files, promoted for `kinds`."""
     model = Model.objects.create(
         name=name,
         version="1",
-        method=method.value,
+        method=method,
         digest=sha256_of_bytes(name.encode()),
         folder=str(Path("models") / name),
         prompt_kinds=[kind.value for kind in PromptKind],

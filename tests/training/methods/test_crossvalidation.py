@@ -7,13 +7,14 @@ import pytest
 
 from datasets.errors import RejectedInput
 from tests.training.support.ball_examples import ball_example
+from training.fitting.choice import Trained, TrainingChoice
 from training.methods import crossvalidation
 from training.methods.crossvalidation import FoldSegmenters, TrainedFolds, begin_folds, split_examples, train_fold
-from training.methods.train import Trained, TrainingChoice
-from training.model_package import Method, read_description
+from training.model_package import read_description
 from training.segmenters.segmenter import SegmentationRequest
+from training.table.table import method_called
 
-CHOICE = TrainingChoice(Method.CLICKS_3D, iterations=2, canvas=(16, 16, 8))
+CHOICE = TrainingChoice(method_called("clicks-3d"), iterations=2, options={"canvas": (16, 16, 8)})
 INPUTS = {"cohort": "a" * 64}
 EXAMPLES = [ball_example(number, shape=(20, 20, 10), patient=f"patient-{number // 2}") for number in range(12)]
 PAIRS = [(example.case, example.patient) for example in EXAMPLES]
@@ -86,7 +87,7 @@ def test_a_fold_is_trained_once_and_otherwise_refused(tmp_path: Path, seen: list
     folder = train_fold(CHOICE, EXAMPLES, trained, 0, inputs=INPUTS)
     assert train_fold(CHOICE, EXAMPLES, trained, 0, inputs=INPUTS) == folder
     assert len(seen) == 1
-    other = TrainingChoice(Method.CLICKS_3D, iterations=3, canvas=(16, 16, 8))
+    other = TrainingChoice(method_called("clicks-3d"), iterations=3, options={"canvas": (16, 16, 8)})
     with pytest.raises(RejectedInput, match="fold-differs"):
         train_fold(other, EXAMPLES, trained, 0, inputs=INPUTS)
 

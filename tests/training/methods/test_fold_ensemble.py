@@ -8,13 +8,14 @@ import pytest
 
 from datasets.errors import RejectedInput
 from tests.training.support.synthetic import blob_case
+from training.fitting.choice import Trained, TrainingChoice
 from training.fitting.examples import Example
 from training.inputs.intensity_rules import rule_of
 from training.methods.crossvalidation import TrainedFolds, begin_folds
 from training.methods.fold_ensemble import best_cleaning_of_folds, package_folds
 from training.methods.loading import load_segmenter
-from training.methods.train import Trained, TrainingChoice, package_trained
-from training.model_package import Method, read_description, read_package
+from training.methods.train import package_trained
+from training.model_package import read_description, read_package
 from training.networks.dyn_unet import dyn_unet
 from training.networks.unet_plan import UNetPlan
 from training.prompts.simulated_user import SixPointUser
@@ -22,20 +23,21 @@ from training.segmenters.postprocessing import Cleaning
 from training.segmenters.segmenter import SegmentationRequest
 from training.segmenters.six_points import PointsPlan
 from training.segmenters.weights import tensors_of
+from training.table.table import method_called
 
 INPUTS = {"cohort": "a" * 64}
 
 
 def _example(number: int) -> Example:
     case = blob_case(number)
-    return Example(case.case_id, case.patient_id, {"t1": case.volumes["t1"]}, case.mask)
+    return Example(case.case, case.patient, {"t1": case.volumes["t1"]}, case.mask)
 
 
 def _fold(plan: UNetPlan) -> Trained:
     """An untrained network of six points, kept in half precision."""
     points = PointsPlan({"t1": rule_of("t1")}, (2.0, 2.0, 4.0), 4096, plan)
     tensors = {name: each.astype(np.float16) for name, each in tensors_of(dyn_unet(plan)).items()}
-    return Trained(TrainingChoice(Method.SIX_POINTS), points.parameters, [tensors], [[1.0]], ("case-1",))
+    return Trained(TrainingChoice(method_called("six-points")), points.parameters, [tensors], [[1.0]], ("case-1",))
 
 
 def _folds(folder: Path, plans: list[UNetPlan]) -> TrainedFolds:

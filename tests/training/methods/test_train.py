@@ -12,65 +12,62 @@ from datasets.errors import RejectedInput
 from datasets.image.orientation import as_ras
 from datasets.image.volume import Volume
 from tests.training.support.ball_examples import ball, ball_example
-from training.fitting import clicks, six_points
-from training.methods import train as methods
+from tests.training.support.small_training import make_small, small_choice
+from training.fitting import click_session, clicks
+from training.fitting.choice import Trained, TrainingChoice
 from training.methods.loading import load_segmenter
-from training.methods.train import TRAINABLE, Trained, TrainingChoice, package_trained, train_method
-from training.model_package import WEIGHTS_NAME, Method, read_description, read_package
+from training.methods.train import package_trained, train_method
+from training.model_package import WEIGHTS_NAME, read_description, read_package
+from training.pretrained.shipped import shipped_packages
 from training.prompts.prompt import Click, Prompts
 from training.prompts.simulated_points import points_mm
 from training.prompts.simulated_points import six_points as simulated
 from training.segmenters.segmenter import SegmentationRequest
+from training.table.table import method_called, trainable_methods
 
 EXAMPLES = [ball_example(number, ("t1", "t2", "ct", "pet"), shape=(24, 24, 12)) for number in range(3)]
 INPUTS = {"cohort": "a" * 64}
+TRAINABLE = [method.name for method in trainable_methods()]
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks and canvases small enough for a test."""
-    monkeypatch.setattr(clicks, "ClickSettings", _smaller(clicks.ClickSettings, most_clicks=2))
-    monkeypatch.setattr(six_points, "PointsSettings", _smaller(six_points.PointsSettings, budget=3000, supervised=1))
+    make_small(monkeypatch)
 
 
-def _smaller(settings: Any, **more: Any) -> Any:
-    class Smaller(settings):  # type: ignore[misc]
-        def __init__(self, **given: Any) -> None:
-            super().__init__(**given | more)
-            object.__setattr__(self, "widths", (4, 8, 8))
-
-    return Smaller
+def choice(method: str, channels: tuple[str, ...] = ("t1",), **more: Any) -> TrainingChoice:
+    return small_choice(method_called(method), channels, **more)
 
 
-def choice(method: Method, channels: tuple[str, ...] = ("t1",), **more: Any) -> TrainingChoice:
-    canvas = {Method.SIX_POINTS: None, Method.CLICKS_2D: (16, 16)}.get(method, (16, 16, 8))
-    return TrainingChoice(method, channels, 2, automatic_iterations=2, canvas=canvas, **more)
-
-
-def request(channels: tuple[str, ...], method: Method) -> SegmentationRequest:
+def request(channels: tuple[str, ...], method: str) -> SegmentationRequest:
     example = ball_example(9, channels, shape=(24, 24, 12))
     grid = as_ras(example.volumes[channels[0]]).grid
     points = points_mm(simulated(example.inside, grid.spacing, np.random.default_rng(0)), grid)
-    prompts = Prompts(extreme_points=points) if method is Method.SIX_POINTS else Prompts((Click(points[0]),))
+    prompts = Prompts(extreme_points=points) if method == "six-points" else Prompts((Click(points[0]),))
     return SegmentationRequest(example.volumes, channels[0], prompts)
 
 
 PAIRS = [(method, ("t1",)) for method in TRAINABLE]
-PAIRS += [(Method.SIX_POINTS, ("t1", "t2")), (Method.CLICKS_2D, ("t2", "t1")), (Method.TWO_STAGE, ("ct", "pet"))]
+PAIRS += [
+    ("six-points", ("t1", "t2")),
+    ("clicks-2d", ("t2", "t1")),
+    ("two-stage", ("ct", "pet")),
+]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("method", "channels"), PAIRS)
-def test_from_examples_to_a_model_that_draws(method: Method, channels: tuple[str, ...], tmp_path: Path) -> None:
+def test_from_examples_to_a_model_that_draws(method: str, channels: tuple[str, ...], tmp_path: Path) -> None:
     chosen = choice(method, channels)
     fitted = train_method(chosen, EXAMPLES, checkpoints=tmp_path / "checkpoints")
-    digest = package_trained([fitted], tmp_path / "model", name=method.value, version="1", inputs=INPUTS)
+    digest = package_trained([fitted], tmp_path / "model", name=method, version="1", inputs=INPUTS)
     description = read_description(tmp_path / "model")
-    assert description.method is method
+    assert description.method is method_called(method)
     fit = description.parameters["fit"]
     assert fit["choice"] == json.loads(json.dumps(chosen.described))
     assert fit["members"][0]["cases"] == ["case-0", "case-1", "case-2"]
-    assert len(fit["members"][0]["last_loss"]) == (2 if method is Method.TWO_STAGE else 1)
+    assert len(fit["members"][0]["last_loss"]) == (2 if method == "two-stage" else 1)
     asked = request(channels, method)
     segmenter = load_segmenter(tmp_path / "model", expected_digest=digest)
     answer = segmenter.segment(asked).probability
@@ -80,18 +77,18 @@ def test_from_examples_to_a_model_that_draws(method: Method, channels: tuple[str
         segmenter.segment(replace(asked, volumes={name: asked.volumes[name] for name in channels[1:]}))
     # Trained again, it is the same to the last bit.
     repeated = train_method(chosen, EXAMPLES[::-1])
-    assert package_trained([repeated], tmp_path / "twin", name=method.value, version="1", inputs=INPUTS) == digest
+    assert package_trained([repeated], tmp_path / "twin", name=method, version="1", inputs=INPUTS) == digest
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", [Method.SIX_POINTS, Method.TWO_STAGE])
-def test_an_ensemble_is_the_mean_of_its_members(method: Method, tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["six-points", "two-stage"])
+def test_an_ensemble_is_the_mean_of_its_members(method: str, tmp_path: Path) -> None:
     members = [train_method(choice(method, seed=seed), EXAMPLES) for seed in (0, 1)]
     asked, answers = request(("t1",), method), []
     # From one previous probability all look at the same region; on their own each looks where it found something.
     grid = asked.volumes["t1"].grid
     asked = replace(asked, previous=Volume(ball(grid, (12, 12, 6), 8.0).astype(np.float32), grid))
-    alike = {"mirrored": []} if method is Method.SIX_POINTS else {}
+    alike = {"mirrored": []} if method == "six-points" else {}
     for name, own in (("one", members[:1]), ("other", members[1:]), ("both", members)):
         digest = package_trained(own, tmp_path / name, name="a", version="1", inputs=INPUTS, parameters=alike)
         segmenter = load_segmenter(tmp_path / name, expected_digest=digest)
@@ -101,14 +98,14 @@ def test_an_ensemble_is_the_mean_of_its_members(method: Method, tmp_path: Path) 
     assert (both >= np.minimum(one, other) - 1e-3).all()
     assert (both <= np.maximum(one, other) + 1e-3).all()
     assert np.abs(both - one).max() > 1e-5
-    if method is Method.TWO_STAGE:
+    if method == "two-stage":
         _, tensors = read_package(tmp_path / "both", expected_digest=digest)
         widths = [tensors[f"{number}/input_block.conv1.conv.weight"].shape[1] for number in range(4)]
         assert widths == [4, 4, 1, 1], "refiners first"
 
 
 def test_tensors_are_kept_once_and_in_half_precision(tmp_path: Path) -> None:
-    fitted = train_method(choice(Method.CLICKS_3D), EXAMPLES)
+    fitted = train_method(choice("clicks-3d"), EXAMPLES)
     package_trained([fitted], tmp_path / "model", name="a", version="1", inputs=INPUTS)
     numbers = sum(tensor.size for name, tensor in fitted.networks[0].items() if not name.startswith("skip_layers."))
     assert (tmp_path / "model" / WEIGHTS_NAME).stat().st_size < 2 * numbers + 20_000
@@ -123,14 +120,16 @@ def test_deepedit_alone_has_sessions_without_clicks(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(clicks, "fit_refiner", noted)
     monkeypatch.setattr(clicks, "fit_automatic", noted)
-    for method in TRAINABLE[1:]:
-        train_method(choice(method, click_free=0.5), EXAMPLES)
+    for method in ("clicks-2d", "clicks-3d", "two-stage"):
+        train_method(choice(method), EXAMPLES)
+    method = "deepedit"
+    train_method(choice(method, click_free=0.5), EXAMPLES)
     assert {method: settings.click_free for method, settings in seen.items() if settings.click_free} == {
-        Method.DEEPEDIT: 0.5
+        "deepedit": 0.5
     }
     assert {method for method, settings in seen.items() if settings.at_every_click} == {
-        Method.CLICKS_2D,
-        Method.TWO_STAGE,
+        "clicks-2d",
+        "two-stage",
     }
 
 
@@ -139,11 +138,11 @@ def test_a_two_stage_training_goes_on_from_both_checkpoints(tmp_path: Path, monk
     class Stopped(Exception):
         pass
 
-    chosen = replace(choice(Method.TWO_STAGE), iterations=60, automatic_iterations=50)
-    monkeypatch.setattr(
-        clicks, "dice_and_cross_entropy", lambda logits, target: (logits - target.float()).square().mean()
-    )
-    object.__setattr__(chosen, "canvas", (16, 16, 16))
+    chosen = choice("two-stage", iterations=60, automatic_iterations=50, canvas=(16, 16, 16))
+    for module in (clicks, click_session):
+        monkeypatch.setattr(
+            module, "dice_and_cross_entropy", lambda logits, target: (logits - target.float()).square().mean()
+        )
     done: list[int] = []
 
     def progress(number: int, of: int, loss: float) -> None:
@@ -160,36 +159,55 @@ def test_a_two_stage_training_goes_on_from_both_checkpoints(tmp_path: Path, monk
     assert later == list(range(51, 61)), "the first network is done, the refiner goes on from its checkpoint"
 
 
-WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"method": Method.LITE_MEDSAM}, "method-not-trainable"),
-    ({"method": Method.UNET_25D}, "method-not-trainable"),
-    ({"iterations": 0}, "fit-settings"),
-    ({"automatic_iterations": -1}, "fit-settings"),
-    ({"channels": ()}, "fit-channels"),
-    ({"channels": ("t1", "t1")}, "fit-channels"),
-    ({"channels": ("x-ray",)}, "fit-channels"),
-    ({"canvas": (16, 16)}, "fit-canvas"),
-    ({"method": Method.CLICKS_2D, "canvas": (16, 16, 8)}, "fit-canvas"),
-    ({"method": Method.SIX_POINTS, "canvas": (16, 16, 8)}, "fit-canvas"),
+WRONG: list[tuple[str, dict[str, Any], str]] = [
+    ("lite-medsam", {}, "method-not-trainable"),
+    ("medsam-vit", {}, "method-not-trainable"),
+    ("clicks-3d", {"iterations": 0}, "fit-settings"),
+    ("two-stage", {"options": {"automatic_iterations": -1}}, "fit-settings"),
+    ("deepedit", {"options": {"click_free": 1.5}}, "fit-settings"),
+    ("deepedit", {"options": {"click_free": float("nan")}}, "fit-settings"),
+    ("unet-25d", {"options": {"empty_slices": 1.0}}, "fit-settings"),
+    ("unet-25d", {"options": {"empty_slices": -0.1}}, "fit-settings"),
+    ("clicks-3d", {"channels": ()}, "fit-channels"),
+    ("clicks-3d", {"channels": ("t1", "t1")}, "fit-channels"),
+    ("clicks-3d", {"channels": ("x-ray",)}, "fit-channels"),
+    ("clicks-3d", {"options": {"canvas": (16, 16)}}, "fit-canvas"),
+    ("clicks-3d", {"options": {"canvas": (16, 16, 0)}}, "fit-canvas"),
+    ("clicks-2d", {"options": {"canvas": (16, 16, 8)}}, "fit-canvas"),
+    ("six-points", {"options": {"canvas": (16, 16, 8)}}, "fit-option"),
+    ("clicks-3d", {"options": {"click_free": 0.5}}, "fit-option"),
 ]
 
 
-@pytest.mark.parametrize(("wrong", "code"), WRONG, ids=[str(each) for each, _ in WRONG])
-def test_what_cannot_be_trained_is_refused_at_once(wrong: dict[str, Any], code: str) -> None:
+@pytest.mark.parametrize(("method", "wrong", "code"), WRONG)
+def test_what_cannot_be_trained_is_refused_at_once(method: str, wrong: dict[str, Any], code: str) -> None:
     with pytest.raises(RejectedInput) as caught:
-        TrainingChoice(**{"method": Method.CLICKS_3D} | wrong)
+        TrainingChoice(method_called(method), **wrong)
     assert caught.value.code == code
     assert caught.value.remedy
 
 
+def test_a_choice_is_that_of_packages_that_earlier_versions_made(tmp_path: Path) -> None:
+    """They keep options of other methods too, and no label; what has no meaning for a method is ignored."""
+    kept = {"method": "clicks-2d", "channels": ["t1"], "iterations": None, "automatic_iterations": None,
+            "click_free": 0.25, "canvas": None, "seed": 0}  # fmt: skip
+    shipped = read_description(shipped_packages()["clicks-2d"])
+    assert shipped.parameters["fit"]["choice"] == kept
+    asked = TrainingChoice(method_called("clicks-2d"))
+    assert asked.is_that_of(shipped)
+    assert TrainingChoice.from_described(kept) == replace(asked, options={"canvas": None})
+    for other in ({"iterations": 5}, {"seed": 1}, {"channels": ("t2",)}, {"options": {"canvas": (64, 64)}}):
+        assert not TrainingChoice(method_called("clicks-2d"), **other).is_that_of(shipped)
+
+
 @pytest.mark.parametrize("method", TRAINABLE)
-def test_without_examples_nothing_is_trained(method: Method) -> None:
+def test_without_examples_nothing_is_trained(method: str) -> None:
     with pytest.raises(RejectedInput, match="fit-no-cases"):
         train_method(choice(method), [])
 
 
 def test_members_trained_or_built_otherwise_are_refused(tmp_path: Path) -> None:
-    one = Trained(choice(Method.SIX_POINTS), {"network": {"channels": 4}}, [{}], [[1.0]])
+    one = Trained(choice("six-points"), {"network": {"channels": 4}}, [{}], [[1.0]])
     others = [
         replace(one, choice=replace(one.choice, channels=("t2",))),
         replace(one, parameters={"network": {"channels": 4, "strides": []}}),
@@ -198,7 +216,3 @@ def test_members_trained_or_built_otherwise_are_refused(tmp_path: Path) -> None:
         with pytest.raises(RejectedInput, match="members-differ"):
             package_trained([one, other], tmp_path / "model", name="a", version="1", inputs=INPUTS)
     assert not (tmp_path / "model").exists()
-
-
-def test_every_method_has_its_iterations() -> None:
-    assert set(methods.ITERATIONS) == set(TRAINABLE)

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from datasets.errors import RejectedInput
-from training.model_package import Method, ModelDescription, read_description, write_package
+from training.model_package import ModelDescription, read_description, write_package
 from training.pretrained.lite_medsam import WEIGHTS_SHA256, convert_lite_medsam
+from training.table.table import method_called
 
 
 class Canary:
@@ -25,7 +26,11 @@ def test_package_names_where_it_came_from(lite_medsam_package) -> None:
     folder, digest = lite_medsam_package
     description = read_description(folder)
     assert description.digest == digest
-    assert (description.name, description.version, description.method) == ("lite-medsam", "1", Method.LITE_MEDSAM)
+    assert (description.name, description.version, description.method) == (
+        "lite-medsam",
+        "1",
+        method_called("lite-medsam"),
+    )
     assert description.inputs == {"published_weights": WEIGHTS_SHA256}
     assert {"torch", "transformers", "numpy"} <= description.software.keys()
 
@@ -46,7 +51,7 @@ def test_converting_over_a_damaged_package_is_refused(lite_medsam_package, tmp_p
 
 
 def test_converting_over_another_model_is_refused(tmp_path: Path) -> None:
-    write_package(tmp_path / "other", ModelDescription("other", "1", Method.UNET_25D, {}, {}), {})
+    write_package(tmp_path / "other", ModelDescription("other", "1", method_called("unet-25d"), {}, {}), {})
     with pytest.raises(RejectedInput) as caught:
         convert_lite_medsam(tmp_path / "other")
     assert caught.value.code == "package-exists"

@@ -1,7 +1,9 @@
 """A fitted U-Net draws where the tumour lies, on any axis order, and refuses what it cannot read."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,26 +11,48 @@ import pytest
 from datasets.errors import GeometryError, RejectedInput
 from datasets.image.volume import Grid, Volume
 from datasets.pictures.picture_plane import PicturePlane
+from tests.training.support.small_training import SMALL, make_small, small_choice
 from tests.training.support.synthetic import blob_case, reordered
-from training.fitting.unet25d import FitSettings, TrainingCase, fit_unet25d, package_fitted
+from training.fitting.examples import Example
 from training.inputs.slice_triplets import PictureRule, grey_stack, triplets
 from training.measures.metrics import dice
 from training.methods.loading import load_segmenter
-from training.model_package import Method, ModelDescription, read_description, write_package
+from training.methods.train import package_trained, train_method
+from training.model_package import ModelDescription, read_description, read_package, write_package
 from training.prompts.prompt import Click, Prompts
+from training.segmenters.postprocessing import Cleaning, cleaned
 from training.segmenters.segmenter import SegmentationRequest, Segmenter
+from training.table.table import method_called
 
 pytestmark = pytest.mark.slow
 
-SETTINGS = FitSettings(steps=120, batch_size=8, learning_rate=1e-2, widths=(8, 16, 32), rule=PictureRule(input_size=48))
+UNET = method_called("unet-25d")
+
+
+def trained(
+    folder: Path, cases: Sequence[Example], version: str, *, seeds: Sequence[int] = (0,), cleaning: str = "none",
+    **choice: Any,
+) -> Segmenter:  # fmt: skip
+    """A small network of some cases, packaged and loaded; several are an ensemble."""
+    with pytest.MonkeyPatch.context() as patch:
+        small = {"widths": (8, 16, 32), "rule": PictureRule(input_size=48), "batch": 8}
+        patch.setitem(SMALL, ("training.fitting.unet25d", "SliceSettings"), small)
+        make_small(patch)
+        asked = {"channels": ("t1", "t2"), "iterations": 150} | choice
+        members = [train_method(small_choice(UNET, **asked, seed=seed), cases) for seed in seeds]
+        digest = package_trained(
+            members, folder, name="unet", version=version, inputs={"snapshot": "b" * 64},
+            parameters={"cleaning": cleaning},
+        )  # fmt: skip
+    return load_segmenter(folder, expected_digest=digest)
+
+
+CASES = [blob_case(number) for number in range(4)]
 
 
 @pytest.fixture(scope="module")
 def segmenter(tmp_path_factory: pytest.TempPathFactory) -> Segmenter:
-    folder = tmp_path_factory.mktemp("models") / "unet"
-    fitted = fit_unet25d([blob_case(number) for number in range(4)], settings=SETTINGS)
-    digest = package_fitted(fitted, folder, name="unet", version="3", snapshot_digest="b" * 64)
-    return load_segmenter(folder, expected_digest=digest)
+    return trained(tmp_path_factory.mktemp("models") / "unet", CASES, "3")
 
 
 def request(number: int, **rest: object) -> SegmentationRequest:
@@ -37,9 +61,7 @@ def request(number: int, **rest: object) -> SegmentationRequest:
 
 
 def test_dice_rises_on_what_it_learned_from(segmenter: Segmenter, tmp_path: Path) -> None:
-    fitted = fit_unet25d([blob_case(number) for number in range(4)], settings=replace(SETTINGS, steps=1))
-    digest = package_fitted(fitted, tmp_path / "raw", name="unet", version="0", snapshot_digest="b" * 64)
-    raw = load_segmenter(tmp_path / "raw", expected_digest=digest)
+    raw = trained(tmp_path / "raw", CASES, "0", iterations=1)
     truth = blob_case(0).mask.data
     before, after = (
         dice(np.asarray(model.segment(request(0)).probability.data) > 0.5, truth) for model in (raw, segmenter)
@@ -106,17 +128,64 @@ def test_triplets_clamp_at_the_edges() -> None:
     assert found.tolist() == [[0, 0, 10, 40, 40, 50], [10, 20, 30, 50, 60, 70], [20, 30, 30, 60, 70, 70]]
 
 
+def test_an_ensemble_draws_the_mean_of_its_members_logits(tmp_path: Path) -> None:
+    probabilities = [
+        np.asarray(trained(tmp_path / str(number), CASES[:2], "1", seeds=seeds, iterations=20)
+                   .segment(request(9)).probability.data, dtype=float)
+        for number, seeds in enumerate([(0,), (1,), (0, 1)])
+    ]  # fmt: skip
+    one, other, both = (np.log(each / (1 - each)) for each in probabilities)
+    np.testing.assert_allclose(both, (one + other) / 2, atol=2e-3)
+
+
+def test_cleaning_sees_the_whole_volume_also_where_one_slice_is_asked_for(tmp_path: Path) -> None:
+    """The largest part of a slice alone may be a stray part of the volume."""
+    plain = trained(tmp_path / "plain", CASES[:2], "1", iterations=20)
+    clean = trained(tmp_path / "clean", CASES[:2], "1", iterations=20, cleaning="largest-component")
+    drawn = np.asarray(plain.segment(request(9)).probability.data)
+    expected = cleaned(drawn, Cleaning.LARGEST_COMPONENT) > 0.5
+    whole = np.asarray(clean.segment(request(9)).probability.data)
+    assert np.array_equal(whole > 0.5, expected)
+    for index in range(8):
+        alone = np.asarray(clean.segment(request(9, slices=(index,))).probability.data)
+        assert np.allclose(alone[:, :, index], whole[:, :, index], atol=1e-5)
+        assert not np.delete(alone, index, axis=2).any()
+
+
+def test_a_package_of_an_earlier_version_draws_as_it_did(tmp_path: Path) -> None:
+    """It holds one network, whose tensors have no number, and says neither its members nor its images."""
+    trained(tmp_path / "new", CASES[:2], "1", iterations=5)
+    description, tensors = read_package(tmp_path / "new", expected_digest=read_description(tmp_path / "new").digest)
+    parameters = {name: description.parameters[name] for name in ("input_size", "low_percentile", "high_percentile")}
+    earlier = ModelDescription(
+        "unet-25d", "7", UNET, parameters | {"widths": [8, 16, 32], "fit": {"steps": 60, "cases": 2}},
+        {"snapshot": "b" * 64},
+    )  # fmt: skip
+    plain = {name.removeprefix("0/"): tensor.astype(np.float32) for name, tensor in tensors.items()}
+    digest = write_package(tmp_path / "earlier", earlier, plain)
+    assert read_description(tmp_path / "earlier").kinds == ("t1", "t2")
+    one, other = (
+        load_segmenter(tmp_path / name, expected_digest=each).segment(request(9)).probability.data
+        for name, each in (("earlier", digest), ("new", description.digest))
+    )
+    assert np.array_equal(one, other)
+
+
 @pytest.mark.parametrize(
     ("changed", "code"),
     [
         ({}, "package-network"),
+        ({"members": 0}, "package-parameters"),
+        ({"members": 10**6}, "package-parameters"),
+        ({"members": 2}, "package-network"),
+        ({"cleaning": "polish"}, "package-parameters"),
         ({"widths": [8, "wide"]}, "package-parameters"),
         ({"widths": None}, "package-parameters"),
     ],
 )
 def test_a_package_that_does_not_fit_its_network_is_refused(tmp_path: Path, changed, code: str) -> None:
     parameters = {"input_size": 48, "low_percentile": 0.5, "high_percentile": 99.5, "widths": [8, 16]}
-    description = ModelDescription("unet", "1", Method.UNET_25D, parameters | changed, {})
+    description = ModelDescription("unet", "1", UNET, parameters | changed, {})
     digest = write_package(tmp_path / "model", description, {"weight": np.zeros(3)})
     with pytest.raises(RejectedInput) as caught:
         load_segmenter(tmp_path / "model", expected_digest=digest)
@@ -133,7 +202,7 @@ def test_a_picture_rule_out_of_range_is_refused() -> None:
 def test_a_network_of_ct_and_pet_sees_both_in_their_own_windows(tmp_path: Path) -> None:
     """One image alone, and two that are no MR, from the training to the mask."""
 
-    def pet_ct(number: int) -> TrainingCase:
+    def pet_ct(number: int) -> Example:
         case = blob_case(number)
         bright = case.mask.foreground.astype(np.float32)
         volumes = {"ct": Volume(bright * 50 + 20, case.mask.grid), "pet": Volume(bright * 8 + 1, case.mask.grid)}
@@ -141,14 +210,9 @@ def test_a_network_of_ct_and_pet_sees_both_in_their_own_windows(tmp_path: Path) 
 
     cases = [pet_ct(number) for number in range(2)]
     for images in (("ct",), ("pet", "ct")):
-        settings = replace(SETTINGS, steps=80, images=images, label="Lesion")
-        fitted = fit_unet25d(cases, settings=settings)
-        digest = package_fitted(fitted, tmp_path / images[0], name="own", version="1", snapshot_digest="b" * 64)
-        described = read_description(tmp_path / images[0])
-        assert (described.kinds, described.drawn_label) == (images, "Lesion")
-        answer = load_segmenter(tmp_path / images[0], expected_digest=digest).segment(
-            SegmentationRequest(cases[0].volumes, "ct")
-        )
+        model = trained(tmp_path / images[0], cases, "1", channels=images, iterations=100)
+        assert read_description(tmp_path / images[0]).kinds == images
+        answer = model.segment(SegmentationRequest(cases[0].volumes, "ct"))
         assert dice(np.asarray(answer.probability.data) > 0.5, cases[0].mask.data) > 0.7
 
 

@@ -7,13 +7,15 @@ from typing import Any
 import torch
 
 from training.inputs.intensity_rules import rule_of
-from training.model_package import Method, ModelDescription
+from training.model_package import ModelDescription
 from training.networks.dyn_unet import dyn_unet
 from training.networks.unet_plan import UNetPlan
 from training.segmenters.clicks.click_plan import ClickPlan
 from training.segmenters.segmenter import Segmenter
 from training.segmenters.six_points import PointsPlan
 from training.segmenters.weights import as_members, tensors_of
+from training.table.method import Method
+from training.table.table import method_called
 
 WIDTHS = (4, 8, 8)
 
@@ -24,27 +26,27 @@ def six_points() -> Built:
     """InteractiveNet's, of one image and all maps, without mirrored copies."""
     network = UNetPlan.uniform(channels=4, widths=WIDTHS)
     plan = PointsPlan({"t1": rule_of("t1")}, (2.0, 2.0, 4.0), 4096, network, mirrored=())
-    return _built(Method.SIX_POINTS, plan.parameters, [network])
+    return _built(method_called("six-points"), plan.parameters, [network])
 
 
 def clicks_3d() -> Built:
     """DeepGrow's in 3D."""
     plan = ClickPlan({"t1": rule_of("t1")}, (16, 16, 8), UNetPlan.uniform(channels=3, widths=WIDTHS))
-    return _built(Method.CLICKS_3D, plan.parameters, [plan.refiner])
+    return _built(method_called("clicks-3d"), plan.parameters, [plan.refiner])
 
 
 def two_stage() -> Built:
     """2S-ICR's: an automatic network, and one that sees clicks and the previous probability."""
     refiner, automatic = (UNetPlan.uniform(channels=count, widths=WIDTHS) for count in (4, 1))
     plan = ClickPlan({"t1": rule_of("t1")}, (16, 16, 8), refiner, automatic, sees_previous=True)
-    return _built(Method.CLICKS_3D, plan.parameters, [refiner, automatic])
+    return _built(method_called("clicks-3d"), plan.parameters, [refiner, automatic])
 
 
 def clicks_2d() -> Built:
     """DeepGrow's in 2D, which also sees the previous probability."""
     refiner = UNetPlan.uniform(channels=4, widths=WIDTHS, dimensions=2)
     plan = ClickPlan({"t1": rule_of("t1")}, (32, 32), refiner, sees_previous=True)
-    return _built(Method.CLICKS_2D, plan.parameters, [refiner])
+    return _built(method_called("clicks-2d"), plan.parameters, [refiner])
 
 
 BUILDERS: dict[str, Callable[[], Built]] = {

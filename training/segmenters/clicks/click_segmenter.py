@@ -52,7 +52,7 @@ class ClickSegmenter:
         if len(plan.canvas) != cls.dimensions:
             raise RejectedInput(
                 "package-parameters",
-                f"Expected a canvas of {cls.dimensions} sizes for {description.method.value}, got {len(plan.canvas)}.",
+                f"Expected a canvas of {cls.dimensions} sizes for {description.method}, got {len(plan.canvas)}.",
                 remedy="Train the model again, or use the version of Maskloop that made it.",
             )
         return cls(predictor_of(plan, tensors), plan, title=description.title)

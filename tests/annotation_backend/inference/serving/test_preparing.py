@@ -17,7 +17,6 @@ from annotation_backend.inference.serving.segmenting import predict_slices
 from annotation_backend.registry.models import Model, PromptKind
 from tests.annotation_backend.support.records import registered_case
 from tests.annotation_backend.support.segmenters import drawn_by, known_model
-from training.model_package import Method
 from training.prompts.picture_boxes import PictureBox
 from training.prompts.prompt import Box, Prompts
 from training.segmenters.boxes.box_propagation import BoxPrediction
@@ -55,7 +54,7 @@ def serving(monkeypatch: pytest.MonkeyPatch, model: Model) -> Predictor:
 @pytest.fixture
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
     monkeypatch.setattr(settings, "DATA_FOLDER", tmp_path)
-    return known_model("boxes", method=Method.LITE_MEDSAM, kinds=KINDS)
+    return known_model("boxes", method="lite-medsam", kinds=KINDS)
 
 
 def test_prepared_slices_cost_no_encoder_in_another_process(monkeypatch: pytest.MonkeyPatch, model: Model) -> None:
@@ -107,6 +106,6 @@ def test_what_is_gone_or_needs_no_embedding_is_no_error(monkeypatch: pytest.Monk
     monkeypatch.setattr(settings, "EMBEDDINGS_GB", 0.0)
     assert prepare_case(case) == 0
     monkeypatch.setattr(settings, "EMBEDDINGS_GB", 1.0)
-    known_model("clicks", method=Method.UNET_25D, kinds=KINDS)
+    known_model("clicks", method="unet-25d", kinds=KINDS)
     assert preparing.embedding_models(case.study) == []
     assert prepare_case(Case.objects.select_related("study").get(pk=case.pk)) == 0

@@ -21,7 +21,7 @@ from datasets.files import sha256_of_bytes
 from tests.annotation_backend.support.records import the_study
 from tests.annotation_backend.support.segmenters import BrightSegmenter, flip_a_weight, known_model, packaged_model
 from training.memory import process_memory
-from training.model_package import WEIGHTS_NAME, Method, read_description, read_package
+from training.model_package import WEIGHTS_NAME, read_description, read_package
 from training.pretrained.shipped import shipped_packages
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -74,7 +74,7 @@ def _forget_models() -> None:
 
 
 def promoted(name: str, *, seconds_ago: float = 0.0) -> Model:
-    model = known_model(name, method=Method.CLICKS_2D, kinds=(KIND,))
+    model = known_model(name, method="clicks-2d", kinds=(KIND,))
     Promotion.objects.filter(model=model).update(created=timezone.now() - timedelta(seconds=seconds_ago))
     return model
 

@@ -27,7 +27,6 @@ from datasets.image.mask import Inside
 from datasets.pictures.picture_plane import PicturePlane
 from tests.annotation_backend.support.records import registered_case
 from tests.annotation_backend.support.segmenters import drawn_by, known_model
-from training.model_package import Method
 from training.prompts.prompt import Box, Click, PointMm, Prompts, joined
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
 
@@ -73,7 +72,7 @@ class Desk:
         seen = self.nothing() if base is None else base
         return record_request(self.session, INDEX, heard, current=CurrentMask(seen))
 
-    def answered(self, heard: Sequence[SmartPrompt], *, method: Method, base: Inside | None = None) -> Answer:
+    def answered(self, heard: Sequence[SmartPrompt], *, method: str, base: Inside | None = None) -> Answer:
         """The answer to what is drawn on the open slice."""
         request = self.requested(heard, base=base)
         pending = joined(prompt.prompts for prompt in heard)
@@ -114,14 +113,14 @@ def test_a_box_that_is_drawn_again_replaces_the_earlier_one_and_another_tumour_k
         ([first, other], (first, other)),
         ([first], (first,)),
     ):
-        desk.answered(_boxed(*boxes), method=Method.LITE_MEDSAM)
+        desk.answered(_boxed(*boxes), method="lite-medsam")
         assert desk.asked[-1].prompts.boxes == counting
         assert desk.asked[-1].slices == (INDEX,)
 
 
 def test_where_no_box_is_pending_the_model_is_given_none(desk: Desk) -> None:
     request = desk.requested(_boxed(desk.box(2, 2, 10, 10)))
-    answer_request(request, Prompts(), model=known_model(method=Method.LITE_MEDSAM))
+    answer_request(request, Prompts(), model=known_model(method="lite-medsam"))
     assert desk.asked[-1].prompts == Prompts()
 
 
@@ -130,7 +129,7 @@ def test_a_box_redraws_what_it_holds_and_leaves_another_tumour_alone(desk: Desk)
     base = desk.part(slice(4, 10), slice(3, 14)) | other
     drawn = desk.part(slice(5, 8), slice(4, 8))
     desk.draws = {INDEX: drawn}
-    answer = desk.answered(_boxed(desk.box(2, 3, 10, 10)), method=Method.LITE_MEDSAM, base=base)
+    answer = desk.answered(_boxed(desk.box(2, 3, 10, 10)), method="lite-medsam", base=base)
     assert list(answer.masks) == [INDEX]
     np.testing.assert_array_equal(answer.masks[INDEX], drawn | other)
     assert desk.asked[-1].previous is None, "a box is drawn from the image alone"
@@ -139,7 +138,7 @@ def test_a_box_redraws_what_it_holds_and_leaves_another_tumour_alone(desk: Desk)
 
 def test_a_click_on_an_empty_slice_gives_what_the_model_draws(desk: Desk) -> None:
     desk.draws = {INDEX: desk.part(slice(4, 10), slice(3, 14))}
-    answer = desk.answered([_click(desk, "a", 8, 7)], method=Method.CLICKS_2D)
+    answer = desk.answered([_click(desk, "a", 8, 7)], method="clicks-2d")
     np.testing.assert_array_equal(answer.masks[INDEX], desk.draws[INDEX])
     assert (desk.asked[-1].previous, desk.asked[-1].slices) == (None, (INDEX,))
 
@@ -148,7 +147,7 @@ def test_a_click_beside_a_mask_adds_what_lies_there_and_changes_nothing_else(des
     base, there = desk.part(slice(2, 8), slice(2, 8)), desk.part(slice(12, 18), slice(12, 18))
     elsewhere = desk.part(slice(2, 8), slice(17, 23))
     desk.draws = {INDEX: there | elsewhere}  # the model would take the mask away, and add another
-    answer = desk.answered([_click(desk, "a", 14, 14)], method=Method.CLICKS_2D, base=base)
+    answer = desk.answered([_click(desk, "a", 14, 14)], method="clicks-2d", base=base)
     np.testing.assert_array_equal(answer.masks[INDEX] & desk.part(slice(0, 20), slice(0, 11)), base)
     assert answer.masks[INDEX][13:17, 13:17].all()
     assert not answer.masks[INDEX][elsewhere].any()
@@ -162,14 +161,14 @@ def test_a_click_that_was_taken_back_and_is_still_drawn_changes_nothing(desk: De
     desk.draws = {INDEX: base | there}
     request = desk.requested([_click(desk, "a", 4, 4)], base=base)
     taken_back = _click(desk, "b", 14, 14).prompts
-    model = known_model(method=Method.CLICKS_2D)
+    model = known_model(method="clicks-2d")
     answer = answer_request(request, joined([*request.prompts.values(), taken_back]), model=model)
     np.testing.assert_array_equal(answer.masks[INDEX], base)
     assert desk.asked[-1].prompts == request.prompts[PromptKind.POINT]
 
 
-@pytest.mark.parametrize("method", [Method.CLICKS_2D, Method.CLICKS_3D])
-def test_clicks_that_can_only_remove_are_refused_where_nothing_is_drawn(desk: Desk, method: Method) -> None:
+@pytest.mark.parametrize("method", ["clicks-2d", "clicks-3d"])
+def test_clicks_that_can_only_remove_are_refused_where_nothing_is_drawn(desk: Desk, method: str) -> None:
     with pytest.raises(RejectedInput, match="prompt-negative-only"):
         desk.answered([_click(desk, "a", 8, 7, positive=False)], method=method)
     assert desk.asked == []
@@ -178,12 +177,12 @@ def test_clicks_that_can_only_remove_are_refused_where_nothing_is_drawn(desk: De
 def test_a_model_of_volumes_answers_for_all_slices_and_refines_all_that_is_kept(desk: Desk) -> None:
     first = {index: desk.part(slice(4, 10), slice(3, 9 + index)) for index in (1, 2, 3)}
     desk.draws = first
-    answer = desk.answered([_click(desk, "a", 6, 6)], method=Method.CLICKS_3D)
+    answer = desk.answered([_click(desk, "a", 6, 6)], method="clicks-3d")
     assert list(answer.masks) == [0, 1, 2, 3, 4]
     for index, mask in answer.masks.items():
         np.testing.assert_array_equal(mask, first.get(index, desk.nothing()))
     assert (desk.asked[-1].slices, desk.asked[-1].previous) == (None, None)
-    desk.answered([_click(desk, "a", 6, 6), _click(desk, "b", 8, 8)], method=Method.CLICKS_3D, base=first[INDEX])
+    desk.answered([_click(desk, "a", 6, 6), _click(desk, "b", 8, 8)], method="clicks-3d", base=first[INDEX])
     previous = desk.asked[-1].previous
     assert previous is not None
     np.testing.assert_array_equal(previous.data, as_probability(first, desk.plane).data)
@@ -192,11 +191,11 @@ def test_a_model_of_volumes_answers_for_all_slices_and_refines_all_that_is_kept(
 
 def test_what_was_drawn_since_is_refined_in_place_of_the_answer_that_is_kept(desk: Desk) -> None:
     desk.draws = {index: desk.part(slice(4, 10), slice(3, 9)) for index in (1, 2, 3)}
-    desk.answered([_click(desk, "a", 6, 6)], method=Method.CLICKS_3D)
+    desk.answered([_click(desk, "a", 6, 6)], method="clicks-3d")
     brushed = CurrentMask(desk.part(slice(12, 16), slice(12, 16)), timezone.now() + timedelta(seconds=5))
     heard = [_click(desk, "b", 13, 13)]
     request = record_request(desk.session, INDEX, heard, current=brushed)
-    answer_request(request, heard[0].prompts, model=known_model(method=Method.CLICKS_3D))
+    answer_request(request, heard[0].prompts, model=known_model(method="clicks-3d"))
     previous = desk.asked[-1].previous
     assert previous is not None
     known = {**desk.draws, INDEX: brushed.mask}
@@ -209,7 +208,7 @@ def test_extreme_points_of_all_slices_are_given_together(desk: Desk) -> None:
         return SmartPrompt(name, PromptKind.EXTREME_POINTS, Prompts(extreme_points=points))
 
     record_request(desk.session, 4, [end("a", 4)], current=CurrentMask(desk.nothing()))
-    desk.answered([end("b", INDEX)], method=Method.SIX_POINTS)
+    desk.answered([end("b", INDEX)], method="six-points")
     given = desk.asked[-1].prompts.extreme_points
     assert sorted(given) == sorted((desk.at(4.0, 6.0, index=4), desk.at(2.0, 6.0)))
     assert desk.asked[-1].previous is None

@@ -22,7 +22,8 @@ from datasets.image.mask import OEDEMA
 from datasets.study.shipped_protocols import shipped_protocol
 from tests.annotation_backend.support.records import accounts, the_study
 from tests.training.support.tiny_models import clicks_2d, six_points
-from training.model_package import Method, ModelDescription, write_package
+from training.model_package import ModelDescription, write_package
+from training.table.table import method_called
 
 MSTT = shipped_protocol("mstt-199")
 
@@ -39,10 +40,10 @@ def project() -> LabelingProject:
     return LabelingProject.objects.create(label_studio_id=1, title="Test", study=the_study())
 
 
-def _model(name: str, method: Method) -> Model:
-    tiny, tensors = six_points() if method is Method.SIX_POINTS else clicks_2d()
+def _model(name: str, method: str) -> Model:
+    tiny, tensors = six_points() if method == "six-points" else clicks_2d()
     folder: Path = models_folder() / name
-    write_package(folder, ModelDescription(name, "1", method, tiny.parameters, tiny.inputs), tensors)
+    write_package(folder, ModelDescription(name, "1", method_called(method), tiny.parameters, tiny.inputs), tensors)
     return register_package(folder)
 
 
@@ -65,7 +66,7 @@ def test_a_choice_counts_at_once_and_every_change_stays_known(
 
 
 def test_the_chosen_model_answers_its_kind_and_the_promoted_one_the_others(project: LabelingProject) -> None:
-    promoted, chosen = _model("promoted", Method.CLICKS_2D), _model("chosen", Method.CLICKS_2D)
+    promoted, chosen = _model("promoted", "clicks-2d"), _model("chosen", "clicks-2d")
     promote(promoted, study=the_study())
     wanted = settings_from(ProjectSettings(), MSTT, prompt_models={"point": "chosen-1"})
     check_settings(wanted, the_study())
@@ -82,14 +83,14 @@ def test_the_chosen_model_answers_its_kind_and_the_promoted_one_the_others(proje
     [({"extreme-points": "clicks-1"}, "model-prompt-kind"), ({"point": "nobody-1"}, "model-unknown")],
 )
 def test_a_model_that_cannot_answer_is_refused(models: dict[str, str], code: str) -> None:
-    _model("clicks", Method.CLICKS_2D)
+    _model("clicks", "clicks-2d")
     with pytest.raises(RejectedInput) as refused:
         check_settings(settings_from(ProjectSettings(), MSTT, prompt_models=models), the_study())
     assert refused.value.code == code
 
 
 def test_a_damaged_model_is_refused() -> None:
-    model = _model("clicks", Method.CLICKS_2D)
+    model = _model("clicks", "clicks-2d")
     weights = model.path / "model.safetensors"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1

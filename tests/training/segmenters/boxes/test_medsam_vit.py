@@ -14,7 +14,7 @@ from tests.training.segmenters.golden.make_medsam_vit_golden import BOXES, IMAGE
 from tests.training.support.small_medsam import golden, write_checkpoint
 from tests.training.support.synthetic import lps_grid
 from training.methods.loading import load_segmenter
-from training.model_package import Method, ModelDescription, read_package, write_package
+from training.model_package import ModelDescription, read_package, write_package
 from training.networks.medsam_vit import SamArchitecture, decode, medsam_vit
 from training.pretrained.medsam_vit import convert_medsam_vit
 from training.prompts.picture_boxes import PictureBox
@@ -23,6 +23,7 @@ from training.runtime import OpenVinoRuntime
 from training.segmenters.boxes.medsam_vit import MedSamVitPredictor, prepared, stretched_box
 from training.segmenters.segmenter import SegmentationRequest
 from training.segmenters.weights import with_weights
+from training.table.table import method_called
 
 CPU = torch.device("cpu")
 
@@ -153,7 +154,7 @@ def test_parameters_that_cannot_be(package: tuple[Path, str], tmp_path: Path, ch
     description, tensors = read_package(package[0], expected_digest=package[1])
     architecture = description.parameters["architecture"] | change
     parameters = description.parameters | {"architecture": architecture}
-    wrong = ModelDescription("medsam-vit", "1", Method.MEDSAM_VIT, parameters, {})
+    wrong = ModelDescription("medsam-vit", "1", method_called("medsam-vit"), parameters, {})
     digest = write_package(tmp_path / "wrong", wrong, tensors)
     with pytest.raises(RejectedInput) as caught:
         load_segmenter(tmp_path / "wrong", expected_digest=digest)
