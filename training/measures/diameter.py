@@ -114,8 +114,11 @@ def diameter_3d_mm(inside: NDArray[Any], grid: Grid) -> float:
     """
     from scipy.spatial.distance import pdist
 
-    points = _corners(np.asarray(inside) != 0) @ grid.affine[:3, :3].T
-    return float(pdist(_on_hull(points)).max()) if len(points) > 1 else 0.0
+    mask = np.asarray(inside) != 0
+    if not mask.any():
+        return 0.0
+    points = _on_hull(_corners(mask) @ grid.affine[:3, :3].T)
+    return float(pdist(points).max(initial=0.0))
 
 
 def _on_hull(points: Points) -> Points:

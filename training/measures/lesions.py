@@ -1,9 +1,9 @@
 """Lesions counted one by one: how many of a reference were found, and how many were drawn where there is none.
 
-A lesion is a connected part of a mask (faces, edges or corners). One of the reference is detected where at least a tenth
-of its voxels is drawn, whatever else is drawn; one that was drawn is false where less than a tenth of its voxels lies
-in the reference. So a large mask that swallows a small lesion detects it and is false, and several small ones inside
-one large lesion together detect it. A single voxel that touches is no detection.
+A lesion is a connected part of a mask (by faces, edges or corners). One of the reference is detected where at least a
+tenth of its voxels is drawn, whatever else is drawn; one that was drawn is false where less than a tenth of its voxels
+lies in the reference. So a large mask that swallows a small lesion detects it and is false, and several small ones
+inside one large lesion together detect it. A single voxel that touches is no detection.
 
 Source: Maier-Hein et al., Nat Methods 2024;21:195-212 (Metrics Reloaded, localisation by intersection over reference).
 """

@@ -29,8 +29,7 @@ SURFACE_TOLERANCE_MM = 1.0
 """How far apart two surfaces may lie and still count as one (2S-ICR, section 4.4): about one pixel of the T1 images."""
 
 MISS_DICE = 0.3
-"""A case with less is a miss: the mask lies elsewhere or is empty. Misses are counted apart, since in a mean the hits of
-the other cases hide them."""
+"""A case with less is a miss: the mask lies elsewhere or is empty. Counted apart, since a mean hides them."""
 
 _ROUNDING_MM = 1e-5
 """Rounding error of a spacing in float32 and its squares: a surface exactly at the tolerance is within it."""
@@ -51,11 +50,6 @@ class Overlap:
     assd_mm: float | None
     hd95_mm: float | None
     surface_dice_1mm: float
-
-    @property
-    def is_miss(self) -> bool:
-        """Whether something else than the tumour was drawn, or nothing."""
-        return is_miss(self.dice)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from training.segmenters.segmenter import Segmentation, SegmentationRequest
 
 def phantom(number: int) -> LoadedCase:
     case = blob_case(number)
-    return LoadedCase(case.case_id, {"t2": case.volumes["t2"], "t1": case.volumes["t1"]}, case.mask)
+    return LoadedCase(case.case, {"t2": case.volumes["t2"], "t1": case.volumes["t1"]}, case.mask)
 
 
 CASES = [phantom(number) for number in (1, 2, 3)]

@@ -24,7 +24,7 @@ from training.prompts.simulated_user import ClickUser, SimulatedUser, SixPointUs
 def document(tolerance: float, *, user: SimulatedUser | None = None, model: str = "", cases: int = 5) -> dict[str, Any]:
     """An evaluation as it comes back from a file."""
     found = [blob_case(number, radius_mm=6.0 + number) for number in range(1, cases + 1)]
-    loaded = [LoadedCase(case.case_id, {"t2": case.volumes["t2"]}, case.mask) for case in found]
+    loaded = [LoadedCase(case.case, {"t2": case.volumes["t2"]}, case.mask) for case in found]
     evaluation = evaluate(
         GrowingSegmenter(tolerance=tolerance),
         loaded,
