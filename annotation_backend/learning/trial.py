@@ -153,10 +153,11 @@ def evaluate_model(
 
 def mask_file(folder: Path, title: str, case: str) -> Path:
     """Where the mask lies that a model drew of a case: ``<folder>/<model>/<case>.nii.gz``, in words without blanks."""
-    return folder / _word(title) / f"{_word(case)}.nii.gz"
+    return folder / plain_word(title) / f"{plain_word(case)}.nii.gz"
 
 
-def _word(name: str) -> str:
+def plain_word(name: str) -> str:
+    """A name as a part of a path, without blanks or slashes."""
     return re.sub(r"[^A-Za-z0-9.-]+", "_", name).strip("._") or "_"
 
 

@@ -42,6 +42,9 @@ svg { width: 100%; height: auto; display: block; } svg text { fill: var(--soft);
 .legend { display: flex; flex-wrap: wrap; gap: 4px 20px; margin: 0 0 8px; padding: 0; list-style: none; }
 .legend li::before { content: ""; display: inline-block; width: 18px; height: 3px; border-radius: 2px;
   margin-right: 8px; background: var(--c); vertical-align: middle; }
+.gallery { display: grid; grid-template-columns: repeat(auto-fit, minmax(220px, 1fr)); gap: 12px; }
+.gallery figure { margin: 0; } .gallery img { width: 100%; border-radius: 6px; display: block; }
+.gallery figcaption { color: var(--soft); font-size: 13px; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 20px; margin: 0; } dt { color: var(--soft); }
 dd { margin: 0; }
 """
