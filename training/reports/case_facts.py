@@ -89,6 +89,15 @@ def facts_of(
     return found
 
 
+def mask_differences(models: Sequence[ModelScores]) -> list[str]:
+    """Cases whose references differ in volume by more than a twentieth from one model to another."""
+    volumes: dict[str, list[float]] = {}
+    for model in models:
+        for case, score in model.scores.items():
+            volumes.setdefault(case, []).append(score.reference_sizes["volume_ml"] or 0.0)
+    return sorted(case for case, found in volumes.items() if max(found) > _SAME_VOLUME * min(found))
+
+
 def _facts(case: str, models: Sequence[ModelScores], row: Mapping[str, str], grey: Mapping[str, float]) -> CaseFacts:
     volume = next(model.scores[case].reference_sizes["volume_ml"] for model in models if case in model.scores)
     return CaseFacts(

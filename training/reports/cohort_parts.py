@@ -1,7 +1,7 @@
 """The cohort: tissue types and sites (MSTT-199's table 1), volumes (figure 3) and grey values (figure 4)."""
 
 from training.reports.plots import boxes
-from training.reports.sheets import Column, Figure, Part, Sheet
+from training.reports.sheets import Column, Figure, Part, Sheet, Value
 from training.reports.summaries import Facts
 
 
@@ -14,7 +14,7 @@ def cohort_parts(facts: Facts) -> list[Part]:
 
 def _sites(facts: Facts) -> Sheet:
     types = facts.names(lambda each: each.tissue_type)
-    rows = []
+    rows: list[tuple[Value, ...]] = []
     for cohort in facts.cohorts:
         of_cohort = [each for each in facts.by_case.values() if each.cohort == cohort]
         for site in (*facts.names(lambda each: each.site, cohort), "total"):

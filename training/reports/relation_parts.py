@@ -8,7 +8,7 @@ from training.measures.statistics import pearson_r
 from training.reports.case_facts import CaseFacts
 from training.reports.plots import Cloud, boxes, clouds
 from training.reports.scores import ModelScores
-from training.reports.sheets import Column, Figure, Part, Sheet, Value
+from training.reports.sheets import Column, Figure, Part, Sheet
 from training.reports.summaries import Facts, dice_of
 
 _FEWEST = 3
@@ -94,9 +94,8 @@ def _against(
         points = [(each, value, dice) for each, value, dice in drawn if each.tissue_type == kind]
         line = _line([(value, dice) for _, value, dice in points])
         lines.append((kind, len(points), *line))
-        slope, start = line[0], line[1]
         marks = [(f"{each.case}: {x.text(read(value))}, Dice {dice:.3f}", value, dice) for each, value, dice in points]
-        found.append(Cloud(kind, marks, None if slope is None or start is None else (slope, start)))
+        found.append(Cloud(kind, marks, None if line[0] is None else line[:2]))
     trend = Sheet(
         f"{name}-lines",
         f"Trend lines: {title}",
@@ -115,7 +114,7 @@ def _against(
     return Figure(sheet, clouds(found, x_title=x.head, y_title="Dice", of_ten=shown is not None), trend)
 
 
-def _line(points: Sequence[tuple[float, float]]) -> tuple[Value, Value, Value] | tuple[None, None, None]:
+def _line(points: Sequence[tuple[float, float]]) -> tuple[float, float, float] | tuple[None, None, None]:
     """Slope, intercept and R² of a least-squares line; None for fewer than three points or where they do not vary."""
     xs, ys = np.array(points).T
     r = pearson_r(xs, ys) if len(points) >= _FEWEST else None
