@@ -86,4 +86,4 @@ def _figure(
         found.upper,
         pearson_r(one, other),
     )
-    return Figure(sheet, drawing), row
+    return Figure(sheet, drawing, is_narrow=True), row

@@ -37,7 +37,7 @@ def _volumes(facts: Facts) -> Figure:
         words=3,
     )
     groups = {
-        name: {
+        facts.counted(name): {
             cohort: [
                 (f"{each.case}: {each.volume_ml:.1f} ml", each.volume_ml)
                 for each in cases
@@ -61,7 +61,7 @@ def _grey(facts: Facts, kind: str) -> Figure:
         words=2,
     )
     groups = {
-        name: {
+        facts.counted(name): {
             kind: [
                 (f"{each.case}: {each.grey[kind]:.1f}", each.grey[kind]) for each in cases if each.tissue_type == name
             ]

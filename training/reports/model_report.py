@@ -12,7 +12,7 @@ from training.reports.paired_tests import paired_parts
 from training.reports.relation_parts import relation_parts
 from training.reports.result_parts import result_parts
 from training.reports.scores import ModelScores
-from training.reports.sheets import Column, Part, Sheet, sheets_of
+from training.reports.sheets import Column, Part, Sheet, as_html, sheets_of
 from training.reports.summaries import Facts
 from training.reports.worst_parts import Pictures, worst_parts
 
@@ -54,7 +54,7 @@ def model_report(
     }
     content = card("About the data", f"<p>{escape(about)}</p>") if about else ""
     for title, parts in sections.items():
-        shown = "".join(part.as_html() for part in parts)
+        shown = as_html(parts)
         content += f"<h2>{escape(title)}</h2>{shown}" if shown else ""
     sheets = [sheet for parts in sections.values() for sheet in sheets_of(parts) if sheet.rows]
     return ModelReport(

@@ -45,13 +45,12 @@ def boxes(groups: Mapping[str, Mapping[str, Sequence[Mark]]], *, y_title: str, t
     series = list(dict.fromkeys(name for each in groups.values() for name in each))
     values = [value for each in groups.values() for marks in each.values() for _, value in marks]
     ticks = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0] if top == 1.0 else round_ticks([0.0, *values])
-    frame = Frame((0, len(groups)), (ticks[0], ticks[-1]), bottom=58)
+    frame = Frame((0, len(groups)), (ticks[0], ticks[-1]), bottom=30)
     content = frame.axes([], ticks, x_title="", y_title=escape(y_title))
     for place, (group, found) in enumerate(groups.items()):
         x, _ = frame.at(place + 0.5, 0)
-        label = f"{group} ({max(map(len, found.values()), default=0)})"
         content.append(
-            f'<text class="tick" x="{x:.1f}" y="{frame.height - 38:g}" text-anchor="middle">{escape(label)}</text>'
+            f'<text class="tick" x="{x:.1f}" y="{frame.height - 10:g}" text-anchor="middle">{escape(group)}</text>'
         )
         width = 0.8 / len(series)
         for at, name in enumerate(series):

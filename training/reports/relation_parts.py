@@ -35,7 +35,7 @@ def _types(models: Sequence[ModelScores], facts: Facts) -> Figure:
     note = "Every case of every cohort (MSTT-199, figure 7). Boxes: middle half and median."
     sheet = Sheet("figure-7-dice-by-tissue-type", "Dice by tissue type", note, columns, rows, words=4)
     groups = {
-        name: {
+        facts.counted(name): {
             model.name: [
                 (f"{model.name}, {each.case}: {dice:.3f}", dice)
                 for each, dice in dice_of(model, facts.by_case.values())

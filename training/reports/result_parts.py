@@ -2,6 +2,7 @@
 lesions; and tissue types beside each other as InteractiveNet's table 2 has them."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from training.evaluation.results import LESIONS
 from training.measures.intervals import mean_interval
@@ -13,43 +14,68 @@ from training.reports.sheets import Column, Part, Sheet, Value
 from training.reports.summaries import ALL, SUMMARY, SUMMARY_NOTE, Facts, dice_of, summary
 
 
+@dataclass(frozen=True)
+class _Grouping:
+    """A table of Dice by groups of cases.
+
+    Args:
+        name: Of its CSV.
+        title: Its title.
+        note: How to read it.
+        group: The group of a case.
+        order: What the groups are sorted by.
+    """
+
+    name: str
+    title: str
+    note: str
+    group: Callable[[CaseFacts], str]
+    order: Callable[[CaseFacts], str | float]
+
+
+def _tissue_type(facts: CaseFacts) -> str:
+    return facts.tissue_type
+
+
+def _volume(facts: CaseFacts) -> float:
+    return facts.volume_ml
+
+
+_ALL_CASES = _Grouping("table-2-models", "Models", "Dice (MSTT-199, table 2).", lambda _: ALL, _tissue_type)
+_TISSUE_TYPES = _Grouping(
+    "table-3-tissue-types", "Dice by tissue type", "MSTT-199, table 3.", _tissue_type, _tissue_type
+)
+
+
 def result_parts(models: Sequence[ModelScores], facts: Facts) -> list[Part]:
     """All tables of results."""
     return [
-        _by_group(models, facts, "table-2-models", "Models", lambda _: ALL, "Dice (MSTT-199, table 2)."),
+        _by_group(models, facts, _ALL_CASES),
+        _by_group(models, facts, _TISSUE_TYPES),
+        *(_sites(model, facts, at) for at, model in enumerate(models, start=1)),
         _by_group(
             models,
             facts,
-            "table-3-tissue-types",
-            "Dice by tissue type",
-            lambda each: each.tissue_type,
-            "MSTT-199, table 3.",
+            _Grouping("table-thirds", "Dice by size", "Thirds of all cases by volume.", facts.third, _volume),
         ),
-        *(_sites(model, facts, at) for at, model in enumerate(models, start=1)),
-        _by_group(models, facts, "table-thirds", "Dice by size", facts.third, "Thirds of all cases by volume."),
         _beside(models, facts),
         _distances(models, facts),
         _lesions(models, facts),
     ]
 
 
-def _by_group(
-    models: Sequence[ModelScores],
-    facts: Facts,
-    name: str,
-    title: str,
-    group: Callable[[CaseFacts], str],
-    note: str,
-) -> Sheet:
+def _by_group(models: Sequence[ModelScores], facts: Facts, by: _Grouping) -> Sheet:
     rows: list[tuple[Value, ...]] = []
     for model, cohort, cases in _cohorts(models, facts):
-        names = sorted({group(each) for each in cases})
+        names = list(dict.fromkeys(by.group(each) for each in sorted(cases, key=by.order)))
         for value in names:
-            rows.append((model.name, cohort, value, *summary(dice_of(model, [e for e in cases if group(e) == value]))))
+            rows.append(
+                (model.name, cohort, value, *summary(dice_of(model, [e for e in cases if by.group(e) == value])))
+            )
         if len(names) > 1:
             rows.append((model.name, cohort, ALL, *summary(dice_of(model, cases))))
     head = (Column("model"), Column("cohort"), Column("group"))
-    return Sheet(name, title, f"{note} {SUMMARY_NOTE}", (*head, *SUMMARY), tuple(rows), words=3)
+    return Sheet(by.name, by.title, f"{by.note} {SUMMARY_NOTE}", (*head, *SUMMARY), tuple(rows), words=3)
 
 
 def _cohorts(models: Sequence[ModelScores], facts: Facts) -> Iterator[tuple[ModelScores, str, list[CaseFacts]]]:

@@ -5,6 +5,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import groupby
 
 from training.evaluation.page import NOTHING, card, html_table
 
@@ -83,11 +84,13 @@ class Figure:
         sheet: The numbers of its marks; names and titles the figure.
         drawing: SVG, or other HTML.
         beneath: A sheet that is shown beneath it.
+        is_narrow: Whether others stand beside it.
     """
 
     sheet: Sheet
     drawing: str
     beneath: Sheet | None = None
+    is_narrow: bool = False
 
     def as_html(self) -> str:
         """The figure as a card of the page."""
@@ -96,6 +99,15 @@ class Figure:
 
 
 Part = Sheet | Figure
+
+
+def as_html(parts: Sequence[Part]) -> str:
+    """Parts in their order; narrow figures that follow each other stand side by side."""
+    found = ""
+    for is_narrow, some in groupby(parts, key=lambda part: isinstance(part, Figure) and part.is_narrow):
+        cards = "".join(part.as_html() for part in some)
+        found += f'<div class="pair">{cards}</div>' if is_narrow else cards
+    return found
 
 
 def sheets_of(parts: Sequence[Part]) -> list[Sheet]:

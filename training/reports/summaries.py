@@ -13,11 +13,6 @@ from training.reports.scores import ModelScores
 from training.reports.sheets import Column, Value
 
 ALL = "all"
-GROUPS: Mapping[str, Callable[[CaseFacts], str]] = {
-    "tissue type": lambda facts: facts.tissue_type,
-    "site": lambda facts: facts.site,
-}
-
 SUMMARY = (
     Column("cases"),
     Column("patients"),
@@ -54,6 +49,10 @@ class Facts:
         """Values of a group, the most frequent first."""
         found = [group(facts) for facts in self.by_case.values() if cohort in (None, facts.cohort)]
         return sorted(set(found), key=lambda name: (-found.count(name), name))
+
+    def counted(self, tissue_type: str) -> str:
+        """A tissue type with its number of cases."""
+        return f"{tissue_type} ({len([each for each in self.by_case.values() if each.tissue_type == tissue_type])})"
 
     def third(self, facts: CaseFacts) -> str:
         """The third of all cases, by volume, that a case belongs to."""
