@@ -38,7 +38,7 @@ def test_evaluations_become_a_page_and_tables(tmp_path: Path) -> None:
     two = written(tmp_path, "two.json", other)
     table = tmp_path / "cases.csv"
     table.write_text("﻿case,tissue_type\n" + "".join(f"{case},fat\n" for case in ONE), encoding="utf-8")
-    status, document = run("report_models", f"Mine={one}", two, "--cases", table, "--out", tmp_path / "report")
+    status, document = run("report_models", f"Mine={one}", two, "--case-table", table, "--out", tmp_path / "report")
     assert (status, document["models"], document["cases"]) == (0, ["Mine", "other", "third"], 3)
     assert {path.name for path in (tmp_path / "report").iterdir()} == set(document["files"])
     page = (tmp_path / "report" / "report.html").read_text()
@@ -97,7 +97,7 @@ def test_what_is_missing_is_refused(tmp_path: Path) -> None:
     one = written(tmp_path, "one.json", evaluation_document("one", ONE))
     out = ("--out", tmp_path / "report")
     assert run("report_models", "six-points", *out)[1]["code"] == "report-no-cohort"
-    assert run("report_models", one, *out, "--cases", tmp_path / "none.csv")[1]["code"] == "report-file"
+    assert run("report_models", one, *out, "--case-table", tmp_path / "none.csv")[1]["code"] == "report-file"
     assert run("report_models", one, *out, "--cohort", tmp_path)[1]["code"] == "cohort-globs"
     assert run("report_models", one, "--out", one)[1]["code"] == "report-folder"
     fewer = written(tmp_path, "fewer.json", evaluation_document("fewer", {"c0": 0.1}))

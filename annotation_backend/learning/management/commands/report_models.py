@@ -26,7 +26,7 @@ class Command(MaskloopCommand):
         )
         parser.add_argument("--out", type=a_path, required=True, metavar="FOLDER", help="folder of the report")
         parser.add_argument(
-            "--cases",
+            "--case-table",
             type=a_path,
             metavar="FILE.csv",
             help="case, patient, tissue_type, anatomical_site and cohort (such as own, external) of each case",
@@ -47,7 +47,7 @@ class Command(MaskloopCommand):
         request = ReportRequest(
             options["evaluations"],
             options["out"],
-            options["cases"],
+            options["case_table"],
             _cohort(options),
             options["masks"],
             options["clicks"],
