@@ -99,10 +99,10 @@ def train_on_snapshot(
             training (``snapshot-left``): nothing is registered then.
     """
     name = name or own_name(choice.method)
-    examples = examples_of_snapshot(snapshot, choice.channels, choice.label)
     described = choice.described | {"folds": folds}
     work = Path(settings.DATA_FOLDER) / "training" / sha256_of_bytes(canonical_json([snapshot.digest, described]))[:16]
     with recorded_run(snapshot, choice.method.name, described) as run:
+        examples = examples_of_snapshot(snapshot, choice.channels, choice.label)
         destination, version = models_folder() / f"{name}-{run.pk}", str(run.pk)
         if folds is None:
             fitted = fit_all(choice, examples, work, progress_of=progress_of)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from datasets.errors import RejectedInput
 from tests.training.support.ball_examples import ball_example
+from training.fitting import click_session
 from training.fitting import clicks as fitting
 from training.fitting.clicks import ClickSettings, fit_automatic, fit_refiner
 from training.fitting.loop import LoopSettings
@@ -40,7 +41,7 @@ class Watched:
 
 
 def session(settings: ClickSettings, *, automatic: bool = False) -> Any:
-    return fitting.ClickSession(settings.plan(automatic=automatic), settings, torch.device("cpu"))
+    return click_session.ClickSession(settings.plan(automatic=automatic), settings, torch.device("cpu"))
 
 
 def ball_batch(settings: ClickSettings) -> tuple[Tensor, Tensor]:
@@ -185,10 +186,8 @@ def test_what_training_shows_is_what_the_plan_serves() -> None:
     images, _ = ball_batch(settings)
     images = torch.cat([images, images * 0.5], dim=1)
     previous = np.random.default_rng(0).random((1, *settings.canvas)).astype(np.float32)
-    made = [
-        fitting.next_click(np.ones(settings.canvas, bool), np.zeros(settings.canvas, bool), np.random.default_rng(n))
-        for n in range(3)
-    ]
+    truth, nothing = np.ones(settings.canvas, bool), np.zeros(settings.canvas, bool)
+    made = [click_session.next_click(truth, nothing, np.random.default_rng(n)) for n in range(3)]
     clicks = [replace(click, positive=number != 1) for number, click in enumerate(made) if click is not None]
     training = session(settings, automatic=True).input_of(images, [clicks], previous)[0].numpy()
     points = np.array([click.index for click in clicks], float)
@@ -270,9 +269,9 @@ def dice_with_clicks(plan: ClickPlan, tensors: dict[str, Any], clicks: int) -> f
         random, inside = np.random.default_rng(1), np.zeros(plan.canvas, bool)
         own: list[Any] = []
         for _ in range(clicks):
-            made = fitting.next_click(truth[0].numpy() > 0.5, inside, random)
+            made = click_session.next_click(truth[0].numpy() > 0.5, inside, random)
             own += [made] if made is not None else []
-            batch = fitting.ClickSession(plan, settings, torch.device("cpu")).input_of(image[None], [own], None)
+            batch = click_session.ClickSession(plan, settings, torch.device("cpu")).input_of(image[None], [own], None)
             with torch.no_grad():
                 inside = network(batch)[0, 0].numpy() > 0
         wanted = truth[0].numpy() > 0.5
@@ -325,7 +324,7 @@ def test_in_some_sessions_another_mask_is_wanted_in_clicks_and_loss_alike(
     settings = replace(TWO_STAGE if way == "at_every_click" else DEEPGROW, wander=0.5)
     images, target = ball_batch(settings)
     clicked, learned = [], []
-    real_click, real_loss = fitting.next_click, fitting.dice_and_cross_entropy
+    real_click, real_loss = click_session.next_click, click_session.dice_and_cross_entropy
 
     def click(wanted: np.ndarray, *rest: Any, **named: Any) -> Any:
         clicked.append(wanted)
@@ -335,8 +334,8 @@ def test_in_some_sessions_another_mask_is_wanted_in_clicks_and_loss_alike(
         learned.append(wanted[0, 0].numpy() > 0.5)
         return real_loss(logits, wanted)
 
-    monkeypatch.setattr(fitting, "next_click", click)
-    monkeypatch.setattr(fitting, "dice_and_cross_entropy", loss)
+    monkeypatch.setattr(click_session, "next_click", click)
+    monkeypatch.setattr(click_session, "dice_and_cross_entropy", loss)
     wandered = 0
     for seed in range(40):
         clicked.clear()
