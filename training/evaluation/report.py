@@ -215,6 +215,7 @@ def _method(summary: Mapping[str, Any]) -> str:
         "Simulated user": summary["user"],
         "Seeds": ", ".join(str(seed) for seed in summary["seeds"]),
         "Sessions": f"{summary['sessions']}, {slices}",
+        **_misses(summary),
         "Empty masks": f"{summary['empty'][-1]} of {summary['sessions']} after the last click; without distances",
         "Median clicks to 0.85": _reached(summary["clicks_to_dice"]["0.85"]),
         "Median clicks to 0.90": _reached(summary["clicks_to_dice"]["0.90"]),
@@ -222,6 +223,13 @@ def _method(summary: Mapping[str, Any]) -> str:
         "Later requests": _times(summary["later_request_seconds"]),
     }
     return "<dl>" + "".join(f"<dt>{key}</dt><dd>{escape(str(value))}</dd>" for key, value in lines.items()) + "</dl>"
+
+
+def _misses(summary: Mapping[str, Any]) -> dict[str, str]:
+    """How many cases were missed in the end; evaluations of earlier versions do not say."""
+    if not (found := summary.get("misses")):
+        return {}
+    return {"Misses": f"{found['cases'][-1]} of {summary['evaluated']} case(s) with a Dice below {found['below']}"}
 
 
 def _times(seconds: Mapping[str, Any] | None) -> str:
