@@ -1,7 +1,7 @@
 """Reports of models from files: evaluations, models that are tried anew, a table of cases, images and masks."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 EVALUATIONS, MASKS = "evaluations", "masks"
 """Folders in the report's, of models that were tried for it."""
+
+LIST_NAME = "report.json"
+"""Names the files of a report, so that the next one in its folder can take them away."""
 
 _LIMIT = 1 << 26
 """Most bytes of an evaluation or a table of cases."""
@@ -105,8 +108,7 @@ def write_report(request: ReportRequest, progress_of: Callable[[str], Progress])
     facts_of(models, table, {})  # what is refused is refused before images are read
     grey, pictures = _images(request, models, read)
     report = model_report(models, facts_of(models, table, grey), pictures, about=request.about)
-    for name, content in {PAGE_NAME: report.page, **report.tables}.items():
-        write_bytes(request.out / name, content.encode())
+    _write(request.out, {PAGE_NAME: report.page, **report.tables})
     if different := mask_differences(models):
         read.findings.append(
             f"Models were measured against different masks of {len(different)} case(s), such as {different[0]}: their "
@@ -119,6 +121,21 @@ def write_report(request: ReportRequest, progress_of: Callable[[str], Progress])
     return WrittenReport(
         tuple(model.name for model in models), len(cases), (PAGE_NAME, *report.tables), tuple(read.findings)
     )
+
+
+def _write(folder: Path, files: Mapping[str, str]) -> None:
+    """Writes the files and takes away those of an earlier report in this folder, which would pass for this one's."""
+    try:
+        before = json.loads((folder / LIST_NAME).read_text(encoding="utf-8"))["files"]
+        stale = [folder / name for name in before if name not in files and Path(name).name == name]
+    except (OSError, ValueError, KeyError, TypeError):
+        stale = []
+    for path in stale:
+        if path.suffix == ".csv":
+            path.unlink(missing_ok=True)
+    for name, content in files.items():
+        write_bytes(folder / name, content.encode())
+    write_json(folder / LIST_NAME, {"files": list(files)})
 
 
 def _add(request: ReportRequest, given: str, read: _Read, progress_of: Callable[[str], Progress]) -> None:

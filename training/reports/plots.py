@@ -72,7 +72,7 @@ def clouds(found: Sequence[Cloud], *, x_title: str, y_title: str, of_ten: bool =
     xs = [x for cloud in found for _, x, _ in cloud.points]
     low, high = math.floor(min(xs)), math.ceil(max(xs))
     ticks = [float(value) for value in range(low, max(high, low + 1) + 1)] if of_ten else round_ticks(xs)
-    frame = Frame((ticks[0], ticks[-1]), (0.0, 1.0))
+    frame = Frame((ticks[0], ticks[-1]), (0.0, 1.0), right=28)
     content = frame.axes(
         [] if of_ten else ticks, [0, 0.2, 0.4, 0.6, 0.8, 1.0], x_title=escape(x_title), y_title=y_title
     )

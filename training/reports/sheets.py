@@ -26,7 +26,10 @@ class Column:
 
     def text(self, value: Value) -> str:
         """The value as both write it; empty for None."""
-        return "" if value is None else format(value, self.form if isinstance(value, float) else "")
+        if not isinstance(value, float):
+            return "" if value is None else str(value)
+        text = format(value, self.form)
+        return text.lstrip("-") if not float(text) else text  # no minus 0
 
 
 @dataclass(frozen=True)

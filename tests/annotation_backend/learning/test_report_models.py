@@ -40,10 +40,16 @@ def test_evaluations_become_a_page_and_tables(tmp_path: Path) -> None:
     table.write_text("﻿case,tissue_type\n" + "".join(f"{case},fat\n" for case in ONE), encoding="utf-8")
     status, document = run("report_models", f"Mine={one}", two, "--case-table", table, "--out", tmp_path / "report")
     assert (status, document["models"], document["cases"]) == (0, ["Mine", "other", "third"], 3)
-    assert {path.name for path in (tmp_path / "report").iterdir()} == set(document["files"])
+    assert {path.name for path in (tmp_path / "report").iterdir()} == {*document["files"], "report.json"}
+    assert "tests.csv" in document["files"]
     page = (tmp_path / "report" / "report.html").read_text()
     assert "Mine" in page
     assert "<td>0.400</td>" in page  # (0 + 0.5 + 0.7) / 3
+
+    (tmp_path / "report" / "own.csv").write_text("kept")
+    status, document = run("report_models", one, "--out", tmp_path / "report")
+    assert "tests.csv" not in document["files"]  # there is one model
+    assert {path.name for path in (tmp_path / "report").iterdir()} == {*document["files"], "report.json", "own.csv"}
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from training.reports.case_facts import facts_of, mask_differences, read_case_ta
 from training.reports.model_report import ModelReport, model_report
 from training.reports.pictures import case_picture, grey_value
 from training.reports.scores import ModelScores, read_models
+from training.reports.sheets import Column
 
 ONE = {"c0": 0.0, "c1": 0.5, "c2": 0.7, "c3": 0.8, "c4": 0.85, "c5": 0.9}
 MORE = {"c0": 0.1, "c1": 0.7, "c2": 0.85, "c3": 0.86, "c4": 0.9, "c5": 0.95}
@@ -188,6 +189,11 @@ def test_every_mark_of_a_figure_is_in_its_csv(report: ModelReport) -> None:
             assert numbers
             assert any(case[0] in row and set(numbers) <= set(row) for row in written), (name, title)
     assert figures == 3 + 2 * 2 + 2 * 3  # 3, 4 and 7; 8 and 9 of each model; three sizes of each
+
+
+def test_a_number_that_rounds_to_nothing_has_no_sign() -> None:
+    column = Column("bias", ".1f")
+    assert [column.text(value) for value in (-0.04, 0.0, -0.06, 3, None)] == ["0.0", "0.0", "-0.1", "3", ""]
 
 
 def test_page_is_self_contained_and_escaped() -> None:
