@@ -20,16 +20,14 @@ from annotation_backend.learning.trial import (
 from annotation_backend.registry.chosen_model import choose_model
 from datasets.errors import MaskloopError, RejectedInput
 from datasets.files import write_bytes, write_json
-from datasets.formats.nifti import read_mask
 from datasets.progress import Progress
 from datasets.study.cohort import LoadedCase, load, read_cohort
 from datasets.study.cohort_values import with_mask_values
-from datasets.study.image_kind import T1, modality_of
+from datasets.study.image_kind import T1
 from training.measures.comparison import not_an_evaluation
 
 if TYPE_CHECKING:
-    from training.reports.pictures import CasePicture
-    from training.reports.scores import ModelScores
+    from training.reports.case_images import MaskOf
 
 EVALUATIONS, MASKS = "evaluations", "masks"
 """Folders in the report's, of models that were tried for it."""
@@ -97,6 +95,7 @@ def write_report(request: ReportRequest, progress_of: Callable[[str], Progress])
             be read; a model is named without a cohort to try it on (``report-no-cohort``).
     """
     from training.reports.case_facts import facts_of, mask_differences, read_case_table
+    from training.reports.case_images import images_of
     from training.reports.model_report import PAGE_NAME, model_report
     from training.reports.scores import read_models
 
@@ -106,8 +105,10 @@ def write_report(request: ReportRequest, progress_of: Callable[[str], Progress])
         _add(request, given, read, progress_of)
     models = read_models(read.documents, clicks=request.clicks)
     facts_of(models, table, {})  # what is refused is refused before images are read
-    grey, pictures = _images(request, models, read)
-    report = model_report(models, facts_of(models, table, grey), pictures, about=request.about)
+    cases = {case for model in models for case in model.scores}
+    images = images_of(_loaded(request, cases, read), models, _mask_of(request, read))
+    read.findings.extend(images.findings)
+    report = model_report(models, facts_of(models, table, images.grey), images.pictures, about=request.about)
     _write(request.out, {PAGE_NAME: report.page, **report.tables})
     if different := mask_differences(models):
         read.findings.append(
@@ -117,7 +118,6 @@ def write_report(request: ReportRequest, progress_of: Callable[[str], Progress])
     learned = [model.name for model in models if set(model.learned_from) & model.scores.keys()]
     if learned:
         read.findings.append(f"{', '.join(learned)} learned from cases that are reported here. [learned-from]")
-    cases = {case for model in models for case in model.scores}
     return WrittenReport(
         tuple(model.name for model in models), len(cases), (PAGE_NAME, *report.tables), tuple(read.findings)
     )
@@ -201,42 +201,18 @@ def _text(path: Path) -> str:
         ) from error
 
 
-def _images(
-    request: ReportRequest, models: "Sequence[ModelScores]", read: _Read
-) -> "tuple[dict[str, dict[str, float]], dict[tuple[str, str], CasePicture]]":
-    """Mean grey values of all cases, and pictures of those that are shown; a case that cannot be read is a finding."""
-    from training.reports.pictures import grey_value
-    from training.reports.worst_parts import shown_cases
+def _mask_of(request: ReportRequest, read: _Read) -> "MaskOf":
+    """Finds masks by the titles of the models, whatever the report calls them."""
+    titles: dict[str, list[str]] = {}
+    for name, document in read.documents:
+        titles.setdefault(name or str(document["model"]), []).append(str(document["model"]))
+    folders = [folder for folder in (request.masks, request.out / MASKS) if folder is not None]
 
-    grey: dict[str, dict[str, float]] = {}
-    pictures: dict[tuple[str, str], CasePicture] = {}
-    wanted = {case for model in models for case in model.scores}
-    titles = {name or str(document["model"]): str(document["model"]) for name, document in read.documents}
-    shown = {model.name: set(shown_cases(model)) for model in models}
-    for case in _loaded(request, wanted, read):
-        grey[case.case] = {
-            kind: grey_value(volume, modality_of(kind), case.mask) for kind, volume in case.volumes.items()
-        }
-        for name in [name for name, cases in shown.items() if case.case in cases]:
-            for folder in (request.masks, request.out / MASKS):
-                path = folder and mask_file(folder, titles[name], case.case)
-                if path and path.is_file():
-                    _add_picture(pictures, (name, case), path, read)
-                    break
-    return grey, pictures
+    def found(name: str, case: str) -> Path | None:
+        paths = (mask_file(folder, title, case) for folder in folders for title in titles[name])
+        return next((path for path in paths if path.is_file()), None)
 
-
-def _add_picture(
-    pictures: "dict[tuple[str, str], CasePicture]", of: tuple[str, LoadedCase], path: Path, read: _Read
-) -> None:
-    from training.reports.pictures import case_picture
-
-    name, case = of
-    kind, volume = next(iter(case.volumes.items()))
-    try:
-        pictures[name, case.case] = case_picture(volume, kind, case.mask, read_mask(path))
-    except MaskloopError as error:
-        read.findings.append(f"{case.case}: the mask of {name} is not shown: {error.message} [{error.code}]")
+    return found
 
 
 def _loaded(request: ReportRequest, wanted: set[str], read: _Read) -> Iterator[LoadedCase]:
