@@ -4,17 +4,13 @@ What has a row of its own already (saves, prompts, verdicts, assignments, change
 audit log unites these (`audit.sources`).
 """
 
-from typing import Any
-
 from django.db import models
-from django.db.models import QuerySet
 from django.utils.timezone import now
 
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
+from annotation_backend.history.kept import KeptQuerySet, KeptRow
 from annotation_backend.studies.models import Study
-
-_NEVER_CHANGES = "An Event never changes and is never removed."
 
 
 class EventKind(models.TextChoices):
@@ -35,37 +31,7 @@ PULSES = (EventKind.TASK_ACTIVE, EventKind.PAGE_ACTIVE, EventKind.PAGE_IDLE)
 """Kinds that only say how long somebody worked; the audit log leaves them out unless it is asked for them."""
 
 
-class EventQuerySet(QuerySet["Event"]):
-    """Finds events; stored ones can neither be changed nor removed."""
-
-    def update(self, **_values: Any) -> int:
-        """Refused.
-
-        Raises:
-            TypeError: Always.
-        """
-        raise TypeError(_NEVER_CHANGES)
-
-    def delete(self) -> tuple[int, dict[str, int]]:
-        """Refused.
-
-        Raises:
-            TypeError: Always.
-        """
-        raise TypeError(_NEVER_CHANGES)
-
-    def bulk_create(self, *rows: Any, **options: Any) -> list["Event"]:
-        """New rows only.
-
-        Raises:
-            TypeError: The call would change rows that are there.
-        """
-        if options.get("update_conflicts"):
-            raise TypeError(_NEVER_CHANGES)
-        return super().bulk_create(*rows, **options)
-
-
-class Event(models.Model):
+class Event(KeptRow):
     """One thing that somebody did in a study; written once (`recording.record`), never changed.
 
     The database refuses a change as well, by a trigger.
@@ -80,7 +46,7 @@ class Event(models.Model):
     detail = models.JSONField(default=dict, help_text="A few short words and numbers: `recording.DETAILS`")
     created = models.DateTimeField(default=now)
 
-    objects = EventQuerySet.as_manager()
+    objects = KeptQuerySet["Event"].as_manager()
 
     class Meta:
         ordering = ["pk"]
@@ -93,20 +59,6 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"event {self.pk}: {self.kind}"
-
-    def save(self, **kwargs: Any) -> None:
-        """Stores a new row; refuses to change a stored one."""
-        if not self._state.adding:
-            raise TypeError(_NEVER_CHANGES)
-        super().save(**kwargs)
-
-    def delete(self, using: Any = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
-        """Refused.
-
-        Raises:
-            TypeError: Always.
-        """
-        raise TypeError(_NEVER_CHANGES)
 
 
 class Figures(models.Model):

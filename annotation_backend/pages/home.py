@@ -24,7 +24,7 @@ def home(request: HttpRequest) -> HttpResponse:
     person = signed_in_user(request)
     theirs = counts_of(person)
     overviews = [
-        Overview(study, role_in(study, person) or "", own_count=theirs.get(study.pk, {}).get("open", 0))
+        Overview(study, role_in(study, person) or "", theirs.get(study.pk, {}).get("open", 0), person)
         for study in studies_of(person)
     ]
     return render(request, "pages/home.html", {"overviews": overviews, "undone": _undone(person, overviews)})

@@ -5,6 +5,7 @@ from functools import cached_property
 
 from django.db.models import Max, Q, QuerySet
 
+from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import (
     Case,
     Exclusion,
@@ -31,11 +32,13 @@ class Overview:
         study: The study.
         role: The reader's (first) role in it.
         own_count: Pieces of work that the reader has to do in it.
+        person: The reader; None for who may see all.
     """
 
     study: Study
     role: str
     own_count: int = 0
+    person: User | None = None
 
     @cached_property
     def project(self) -> LabelingProject | None:
@@ -69,8 +72,8 @@ class Overview:
 
     @cached_property
     def finding_count(self) -> int:
-        """Findings, and changes in Label Studio, that nobody has looked at."""
-        return open_findings(study=self.study).count() + open_changes(self.study).count()
+        """Findings that the reader may know of, and changes in Label Studio, that nobody has looked at."""
+        return open_findings(study=self.study, person=self.person).count() + open_changes(self.study).count()
 
     @cached_property
     def doubtful_count(self) -> int:

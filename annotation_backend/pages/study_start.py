@@ -16,10 +16,11 @@ from annotation_backend.work.own import counts_of
 @require_GET
 def start(request: HttpRequest, study: Study) -> HttpResponse:
     """The study's first page; who its people are is for data managers."""
-    theirs = counts_of(signed_in_user(request))
+    person = signed_in_user(request)
+    theirs = counts_of(person)
     manages = may(request, Role.DATA_MANAGER)
     context = {
-        "one": Overview(study, first_role_of(request), own_count=theirs.get(study.pk, {}).get("open", 0)),
+        "one": Overview(study, first_role_of(request), theirs.get(study.pk, {}).get("open", 0), person),
         "protocol": study.protocol,
         "may_manage": manages,
         "members": study.memberships.select_related("person").order_by("role", "person__username") if manages else [],

@@ -10,7 +10,7 @@ from annotation_backend.cases.models import Case
 from annotation_backend.job_queue import queue_once
 from annotation_backend.labeling.signals import saves_settled
 from annotation_backend.readers.adjudication.readings import open_adjudication
-from annotation_backend.readers.controls.giving import control_in_place
+from annotation_backend.readers.controls.giving import control_in_place, controls_beside
 from annotation_backend.readers.jobs import (
     compare_readings,
     prepare_adjudication,
@@ -27,10 +27,11 @@ from annotation_backend.stages.signals import (
     stage_closed,
     stage_opened,
     work_asked,
+    work_given,
 )
 from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
-from datasets.study.stage import Stage, StageWork
+from datasets.study.stage import AssignedBy, Stage, StageWork
 
 
 @receiver(assignment_ended)
@@ -60,9 +61,11 @@ def compare_again(*, case: Case, **_signal: Any) -> None:
 
 @receiver(stage_opened)
 def prepare_soon(*, row: CaseStage, **_signal: Any) -> None:
-    """Queues what an adjudicator looks at."""
+    """Queues what an adjudicator looks at, and a study's agreement without what is read again: it is blind again."""
     if row.rules is not None and row.rules.does is StageWork.ADJUDICATE:
         queue_once(prepare_adjudication, row=row.pk)
+    elif row.rules is not None and row.rules.keeps_readings and row.round > 1:
+        queue_once(summarise_agreement, study=row.case.study.name)
 
 
 @receiver(stage_closed)
@@ -78,10 +81,21 @@ def give_control_instead(*, person: User, study: Study, stage: Stage, **_signal:
     return control_in_place(person, study, stage)
 
 
+@receiver(work_given)
+def give_controls_beside(
+    *, row: CaseStage, person: User, how: AssignedBy, why: str, by: User | None, **_signal: Any
+) -> list[Assignment]:
+    """Control cases beside a piece of work that a person is given, now and then."""
+    if row.rules is None:
+        return []
+    return controls_beside(person, row.case.study, row.rules, how=how, why=why, by=by)
+
+
 @receiver(post_save, sender=ControlReading)
 def show_draft_soon(*, instance: ControlReading, created: bool, **_signal: Any) -> None:
-    """Queues that the person is shown their draft."""
-    if created and instance.draft_file:
+    """Queues that the person is shown their draft, where their stage shows any."""
+    rules = instance.reading.row.rules
+    if created and rules is not None and not rules.hides_models:
         queue_once(show_draft, control_reading=instance.pk)
 
 

@@ -112,7 +112,7 @@ def _viewer(request: HttpRequest, case: Case, mask: CaseMask | None) -> dict[str
     stage = row.rules if row is not None else None
     overlays = overlays_of(case, mask, person=signed_in_user(request), is_blind=stage is not None and stage.is_blind)
     viewer = viewer_values(case, mask, overlays)
-    found = open_findings(case).values_list("annotation__task__slice_index", flat=True)
+    found = open_findings(case, person=signed_in_user(request)).values_list("annotation__task__slice_index", flat=True)
     return {
         **where_verdicts_lead(case, stage),
         "not_theirs": why_not_theirs(row, signed_in_user(request)),

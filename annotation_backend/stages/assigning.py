@@ -1,5 +1,6 @@
 """Gives pieces of a stage's work to people, with leases; the database lets no two people have one slice."""
 
+import secrets
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import cast
@@ -10,7 +11,7 @@ from django.utils.timezone import now
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.registration.register import require_in_use
-from annotation_backend.stages.flow import close_control, finish, lock
+from annotation_backend.stages.flow import begin_what_follows, close_control, finish, lets_go_on, lock
 from annotation_backend.stages.models import (
     WHOLE_CASE,
     AssignedSlice,
@@ -19,7 +20,7 @@ from annotation_backend.stages.models import (
     CaseStage,
     Reading,
 )
-from annotation_backend.stages.signals import annotators_asked, assigned, assignment_ended, work_asked
+from annotation_backend.stages.signals import annotators_asked, assigned, assignment_ended, work_asked, work_given
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.people import has_role_in
 from datasets.errors import RejectedInput
@@ -81,6 +82,42 @@ def assign(
     return assignment
 
 
+def give(
+    row: CaseStage,
+    person: User,
+    slices: Sequence[int] = (WHOLE_CASE,),
+    *,
+    how: AssignedBy,
+    why: str,
+    by: User | None = None,
+    begins_at: int | None = None,
+) -> Assignment:
+    """Gives a piece of work to a person who did not ask for it: the apps above may give them more beside it.
+
+    Args:
+        row: The stage.
+        person: With the role that the stage asks for.
+        slices: Indices; `WHOLE_CASE` for work on the case as a whole.
+        how: At random, by load or by hand.
+        why: Shown to the person.
+        by: The data manager who gave it out; None where the protocol did.
+        begins_at: The slice that is proposed to begin with.
+
+    Raises:
+        RejectedInput: As `assign`; then nothing was given beside it either.
+    """
+    words = {"row": row, "person": person, "how": how, "why": why, "by": by}
+    draws = row.rules is not None and row.rules.draws
+    is_last = bool(secrets.randbelow(2))  # or its place in the person's list would tell it from what stands beside it
+    with transaction.atomic():
+        if draws and is_last:
+            work_given.send(sender=CaseStage, **words)
+        made = assign(row, person, slices, how=how, why=why, by=by, begins_at=begins_at)
+        if draws and not is_last:
+            work_given.send(sender=CaseStage, **words)
+    return made
+
+
 def give_again(row: CaseStage, *, why: str) -> list[Assignment]:
     """Gives the pieces of a stage's newest work to those who did it, where they may still do it.
 
@@ -127,7 +164,8 @@ def ask_again(row: CaseStage, person: User, *, why: str) -> Assignment | None:
         with transaction.atomic():
             return assign(row, person, slices, how=AssignedBy.HAND, why=why) if slices else None
     except RejectedInput:
-        theirs.filter(state=AssignmentState.DONE).update(state=AssignmentState.GIVEN_BACK)
+        for former in theirs.filter(state=AssignmentState.DONE):
+            _end(former, AssignmentState.GIVEN_BACK)
         return None
 
 
@@ -203,8 +241,12 @@ def give_back(assignment: Assignment, *, state: AssignmentState = AssignmentStat
         _end(assignment, state)
 
 
-def hand_in(assignment: Assignment) -> list[CaseStage]:
+def hand_in(assignment: Assignment, *, drawn: Collection[int] = ()) -> list[CaseStage]:
     """Says that a piece of work is complete; closes its stage where nothing of it is left, and returns what opened.
+
+    Args:
+        assignment: The piece.
+        drawn: Slices of the case that are drawn: handing in confirms those that came back and stay as they are.
 
     Raises:
         RejectedInput: It has ended already (``assignment-ended``).
@@ -220,22 +262,28 @@ def hand_in(assignment: Assignment) -> list[CaseStage]:
             close_control(row)
             return []
         stage = row.rules
-        if stage is None or not row.is_open or not _is_handed_in(row, stage):
+        if stage is None or not row.is_open or Assignment.objects.filter(row=row, state=AssignmentState.OPEN).exists():
             return []
-        return finish(row, person=assignment.person, why="handed in")
+        if _is_handed_in(row, stage, drawn):
+            return finish(row, person=assignment.person, why="handed in")
+        return begin_what_follows(row) if row.round > 1 and lets_go_on(stage) and drawn else []
 
 
-def _is_handed_in(row: CaseStage, stage: Stage) -> bool:
-    """Whether every reader of a stage handed in, and all that has to be."""
-    if Assignment.objects.filter(row=row, state=AssignmentState.OPEN).exists():
-        return False
+def _is_handed_in(row: CaseStage, stage: Stage, drawn: Collection[int]) -> bool:
+    """Whether every reader of a stage handed in, and all that has to be; what is open is none of it.
+
+    What came back is complete once all is drawn, whatever its stage asked for in the first round.
+    """
     if stage.keeps_readings:
         return Reading.objects.filter(row=row, handed_in_at__isnull=False).count() >= stage.readers
-    if not stage.draws or stage.slices is not WantedSlices.ALL or stage.opens_next is not OpensNext.HAND_IN:
-        return stage.draws and stage.opens_next is OpensNext.HAND_IN
+    if not stage.draws:
+        return False
+    every = set(row.case.slices.values_list("index", flat=True)) if stage.slices is WantedSlices.ALL else set()
+    if stage.opens_next is not OpensNext.HAND_IN:
+        return row.round > 1 and bool(drawn) and every <= set(drawn)
     held = AssignedSlice.objects.filter(row=row, is_held=True)
     indices = set(held.values_list("slice_index", flat=True))
-    return WHOLE_CASE in indices or set(row.case.slices.values_list("index", flat=True)) <= indices
+    return WHOLE_CASE in indices or every <= indices
 
 
 def _free_seat(row: CaseStage, stage: Stage, person: User, slices: Collection[int]) -> int:

@@ -3,7 +3,7 @@
 A case that is locked waits: saves, verdicts, exclusions and stages all lock it first.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from django.db import transaction
@@ -67,10 +67,18 @@ def finish(row: CaseStage, *, person: User | None = None, why: str = "") -> list
         return _open_what_follows(row.case, row.stage)
 
 
-def send_back(row: CaseStage, *, person: User | None, why: str) -> list[CaseStage]:
+def send_back(
+    row: CaseStage, *, person: User | None, why: str, slices: Collection[int] | None = None
+) -> list[CaseStage]:
     """Closes a stage as sent back and opens the one that its protocol names, for the people who did it before.
 
     Where that one went on meanwhile, its round ends here: what is asked for is a new one's work.
+
+    Args:
+        row: The stage.
+        person: Who sends it back.
+        why: What is asked for.
+        slices: Those that it is about; None for the whole case.
 
     Raises:
         RejectedInput: It is closed already, or the protocol names no stage to return to (``stage-no-return``).
@@ -81,7 +89,7 @@ def send_back(row: CaseStage, *, person: User | None, why: str) -> list[CaseStag
         _close(row, StageState.RETURNED, person=person, why=why)
         for going_on in CaseStage.objects.filter(case=row.case, stage=target.name, state=StageState.OPEN):
             _close(going_on, StageState.DONE, person=person, why=f"{row.stage} sent the case back")
-        again = _open(row.case, target, why=why)
+        again = _open(row.case, target, why=why, asked=slices, is_sent_back=True)
         sent_back.send(sender=CaseStage, row=again, why=why)
         return [again]
 
@@ -135,6 +143,29 @@ def follow(case: Case, drawn: Mapping[int, datetime]) -> list[CaseStage]:
             elif lets_go_on(stage) and drawn:
                 opened += _open_what_follows(case, row.stage, newest=max(drawn.values()))
     return opened
+
+
+def ask_no_more(case: Case, index: int) -> bool:
+    """Takes a slice out of what a return asks for: its comments were closed, drawn again or not.
+
+    Must run in a transaction that holds the case's lock.
+
+    Returns:
+        Whether it was asked for.
+    """
+    asking = [row for row in open_rows(case) if row.asked_slices and index in row.asked_slices]
+    for row in asking:
+        row.asked_slices = [one for one in row.asked_slices or () if one != index]
+        row.save(update_fields=["asked_slices"])
+    return bool(asking)
+
+
+def begin_what_follows(row: CaseStage) -> list[CaseStage]:
+    """Opens the stages after a drawing stage that lets them begin, and goes on itself; returns those.
+
+    Must run in a transaction that holds the case's lock.
+    """
+    return _open_what_follows(row.case, row.stage)
 
 
 def lets_go_on(stage: Stage) -> bool:
@@ -194,9 +225,10 @@ def _named(row: CaseStage, name: str, code: str, words: str) -> Stage:
 
 
 def _is_complete(row: CaseStage, stage: Stage, drawn: Mapping[int, datetime]) -> bool:
-    """Whether all that a drawing stage wants is drawn, and some of it in this round where it is not the first.
+    """Whether all that a drawing stage wants is drawn, and what a return asks for since then.
 
-    One that lets the next begin goes on in a later round: nobody knows how many slices are still to be repaired.
+    Whoever has a whole case back says when it is repaired, by handing in. So does a stage that lets the next one begin
+    go on in a later round: nobody knows how many slices are still to be repaired.
     """
     if stage.opens_next is OpensNext.HAND_IN or stage.slices is WantedSlices.ADJACENT:
         return False
@@ -205,7 +237,10 @@ def _is_complete(row: CaseStage, stage: Stage, drawn: Mapping[int, datetime]) ->
         return bool(since)
     if row.round > 1 and lets_go_on(stage):
         return False
-    return bool(since) and set(row.case.slices.values_list("index", flat=True)) <= set(drawn)
+    if row.round > 1 and row.asked_slices is None and row.assignments.filter(state=AssignmentState.OPEN).exists():
+        return False
+    is_repaired = all(index in drawn and drawn[index] > row.opened_at for index in row.asked_slices or ())
+    return bool(since) and is_repaired and set(row.case.slices.values_list("index", flat=True)) <= set(drawn)
 
 
 def _open_what_follows(case: Case, name: str, *, newest: datetime | None = None) -> list[CaseStage]:
@@ -250,13 +285,37 @@ def _may_begin(case: Case, stage: Stage) -> bool:
     return True
 
 
-def _open(case: Case, stage: Stage, *, is_fresh: bool = False, why: str = "") -> CaseStage:
+def _open(
+    case: Case,
+    stage: Stage,
+    *,
+    is_fresh: bool = False,
+    why: str = "",
+    asked: Collection[int] | None = (),
+    is_sent_back: bool = False,
+) -> CaseStage:
+    """Opens a stage's next round, unless one is open.
+
+    Args:
+        case: The case.
+        stage: Its rules.
+        is_fresh: Whether what was drawn before counts no more.
+        why: Why it is opened.
+        asked: Slices to be drawn again; None for all, none where it is no return.
+        is_sent_back: Whether a later stage sent the case back.
+    """
     last = CaseStage.objects.filter(case=case, stage=stage.name).order_by("round").last()
     if last is not None and last.is_open:
         return last
-    row = CaseStage.objects.create(case=case, stage=stage.name, round=last.round + 1 if last else 1, is_fresh=is_fresh)
+    row = CaseStage.objects.create(
+        case=case,
+        stage=stage.name,
+        round=last.round + 1 if last else 1,
+        is_fresh=is_fresh,
+        asked_slices=None if asked is None else sorted(asked),
+    )
     Transition.objects.create(row=row, state=StageState.OPEN, why=why[:200], created=row.opened_at)
-    stage_opened.send(sender=CaseStage, row=row)
+    stage_opened.send(sender=CaseStage, row=row, is_sent_back=is_sent_back)
     return row
 
 

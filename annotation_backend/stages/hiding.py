@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Case
 from annotation_backend.stages.models import Assignment, AssignmentState, CaseStage, Reading, StageState
 from annotation_backend.stages.permits import NOTHING, permit_of
+from annotation_backend.studies.models import Study
 from annotation_backend.studies.people import has_role_in, people_in, roles_in
 from datasets.study.stage import Stage, WantedSlices
 
@@ -26,6 +27,22 @@ def drawn_without_models(cases: Iterable[Case]) -> set[int]:
 def is_blind_still(row: CaseStage) -> bool:
     """Whether what people say or draw in a stage is hidden from each other: it is blind, and not closed yet."""
     return row.is_open and row.rules is not None and row.rules.is_blind
+
+
+def is_read_now() -> Exists:
+    """Of rows that belong to a `row`: whether its case is in the same stage now, in that round or a later one.
+
+    What readers of a former round drew, and how far they agreed, would tell those who draw the case again.
+    """
+    same = CaseStage.objects.filter(case=OuterRef("row__case"), stage=OuterRef("row__stage"), state=StageState.OPEN)
+    return Exists(same)
+
+
+def read_blind_now(study: Study) -> set[tuple[int, str]]:
+    """Case (by key) and name of each blind stage of a study that is open, in whatever round; one query."""
+    blind = [stage.name for stage in study.protocol.steps if stage.is_blind]
+    rows = CaseStage.objects.filter(case__study=study, stage__in=blind, state=StageState.OPEN)
+    return set(rows.values_list("case", "stage"))
 
 
 def is_read_apart(case: Case) -> bool:
@@ -60,14 +77,20 @@ def holds_control(person: object, case: Case) -> bool:
 
 
 def hidden_readings(person: User, case: Case) -> QuerySet[Reading]:
-    """Readings of a case whose saves and masks a person may not see: others', of work that goes on or of controls.
+    """Readings of a case whose saves and masks a person may not see: others', of work that goes on, also in a later
+    round, or of controls.
 
     Nothing is hidden from a data manager.
     """
-    readings = Reading.objects.filter(row__case=case)
-    if has_role_in(case.study, person, Role.DATA_MANAGER):
+    return hidden_readings_in(case.study, person).filter(row__case=case)
+
+
+def hidden_readings_in(study: Study, person: User) -> QuerySet[Reading]:
+    """The same of all cases of a study."""
+    readings = Reading.objects.filter(row__case__study=study)
+    if has_role_in(study, person, Role.DATA_MANAGER):
         return readings.none()
-    return readings.filter(Q(row__is_control=True) | Q(row__state=StageState.OPEN)).exclude(person=person)
+    return readings.filter(Q(row__is_control=True) | is_read_now()).exclude(person=person)
 
 
 def draws_alone(person: User, case: Case) -> bool:

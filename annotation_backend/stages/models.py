@@ -42,6 +42,9 @@ class CaseStage(models.Model):
     state = models.CharField(max_length=10, choices=StageState.choices, default=StageState.OPEN)
     is_fresh = models.BooleanField(default=False, help_text="What was drawn before it opened counts no more")
     is_control = models.BooleanField(default=False, help_text="One person's work on a control case")
+    asked_slices = models.JSONField(
+        default=list, null=True, help_text="Slices that a return asks to be drawn again; None: the whole case"
+    )
     opened_at = models.DateTimeField(default=now)
     closed_at = models.DateTimeField(null=True)
 
@@ -71,6 +74,10 @@ class CaseStage(models.Model):
     def is_open(self) -> bool:
         """Whether work on it can go on."""
         return self.state == StageState.OPEN
+
+    def asks_for(self, index: int) -> bool:
+        """Whether a return asks for a slice; what it does not ask for stays as it was drawn."""
+        return self.asked_slices is None or index in self.asked_slices
 
     @property
     def rules(self) -> Stage | None:

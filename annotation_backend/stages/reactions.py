@@ -1,7 +1,9 @@
 """Receivers of signals: cases follow a changed protocol, and work finds its people."""
 
+from functools import partial
 from typing import Any
 
+from django.db import transaction
 from django.dispatch import receiver
 
 from annotation_backend.accounts.models import User
@@ -10,9 +12,9 @@ from annotation_backend.cases.models import Case
 from annotation_backend.stages.assigning import give_again
 from annotation_backend.stages.flow import begin
 from annotation_backend.stages.leaving import give_back_what_they_may_not
-from annotation_backend.stages.models import CaseStage
-from annotation_backend.stages.signals import sent_back, stage_opened
-from annotation_backend.stages.spreading import BY_ITSELF, spread
+from annotation_backend.stages.models import Assignment, AssignmentState, CaseStage
+from annotation_backend.stages.signals import assignment_ended, sent_back, stage_opened
+from annotation_backend.stages.spreading import find_another_for, spread_by_itself
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.signals import protocol_changed, role_changed
 
@@ -27,16 +29,26 @@ def follow_protocol(*, study: Study, **_signal: Any) -> None:
 
 @receiver(sent_back)
 def give_back_to_whom_it_was(*, row: CaseStage, why: str, **_signal: Any) -> None:
-    """Gives the work of a stage that a review sent a case back to, to the people who did it last."""
+    """Gives the work of a stage that a review sent a case back to, to the people who did it last, or to others."""
     give_again(row, why=why)
+    spread_by_itself(row)
 
 
 @receiver(stage_opened)
-def give_out(*, row: CaseStage, **_signal: Any) -> None:
+def give_out(*, row: CaseStage, is_sent_back: bool, **_signal: Any) -> None:
     """Gives a stage that was opened to the people to whom its protocol gives it by itself."""
-    stage = row.rules
-    if stage is not None and stage.assignment in BY_ITSELF:
-        spread(row, how=stage.assignment)
+    if not is_sent_back:  # then it is theirs first who did it before
+        spread_by_itself(row)
+
+
+@receiver(assignment_ended)
+def find_another(*, assignment: Assignment, **_signal: Any) -> None:
+    """Gives what somebody gave up to another at once, where the protocol gives it out by itself.
+
+    Only once it is stored: who leaves is locked until then, and so would be those among whom another is looked for.
+    """
+    if assignment.state in (AssignmentState.GIVEN_BACK, AssignmentState.LAPSED) and not assignment.row.is_control:
+        transaction.on_commit(partial(find_another_for, assignment.row_id), robust=True)
 
 
 @receiver(role_changed)

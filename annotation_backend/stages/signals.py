@@ -3,7 +3,7 @@
 from django.dispatch import Signal
 
 stage_opened = Signal()
-"""A `row` (`CaseStage`) was opened just now; sent inside the transaction."""
+"""A `row` (`CaseStage`) was opened just now, `is_sent_back` or not; sent inside the transaction."""
 
 stage_closed = Signal()
 """A `row` (`CaseStage`) was closed just now, by `person` or None; sent inside the transaction."""
@@ -22,6 +22,13 @@ assigned = Signal()
 
 assignment_ended = Signal()
 """An `assignment` ended just now, whatever its state is; sent inside the transaction."""
+
+work_given = Signal()
+"""A piece of a drawing stage's `row` is given to a `person` who did not ask for it, `how`, `why` and `by` whom; sent
+inside the transaction, before the piece is theirs or after, by lot.
+
+Whoever receives it may give them more beside it.
+"""
 
 next_wanted = Signal()
 """A `person` takes the next piece of work of a `study`'s `stage` (its rules).

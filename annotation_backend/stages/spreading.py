@@ -8,7 +8,7 @@ from django.db.models import Count, Q
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Case
-from annotation_backend.stages.assigning import assign, has_drawn
+from annotation_backend.stages.assigning import give, has_drawn
 from annotation_backend.stages.flow import lock
 from annotation_backend.stages.models import Assignment, AssignmentState, CaseStage, StageState
 from annotation_backend.studies.models import Study
@@ -22,13 +22,14 @@ _THEIRS = Q(assignments__state__in=(AssignmentState.OPEN, AssignmentState.DONE))
 _TO_DO = Q(assignments__state=AssignmentState.OPEN)
 
 
-def spread(row: CaseStage, *, how: AssignedBy, by: User | None = None) -> list[Assignment]:
+def spread(row: CaseStage, *, how: AssignedBy, by: User | None = None, only_others: bool = False) -> list[Assignment]:
     """Gives every free seat of an open stage to somebody who may do it; fewer where there are not so many people.
 
     Args:
         row: The stage.
         how: At random and balanced, or to whoever has the fewest pieces left to do.
         by: The data manager who asked for it; None where the protocol did.
+        only_others: Whether nobody gets it who gave it up; else they do where there is nobody else.
     """
     given: list[Assignment] = []
     with transaction.atomic():
@@ -39,17 +40,32 @@ def spread(row: CaseStage, *, how: AssignedBy, by: User | None = None) -> list[A
             return []
         people = _candidates(row, stage, how)
         gave_back = _gave_back(row)
+        if only_others:
+            people = [one for one in people if one.pk not in gave_back]
         taken = _seats_taken(row)
         while len(taken) < stage.readers and people:
             person = _next([one for one in people if one.pk not in gave_back] or people)
             people = [one for one in people if one != person]
             try:
-                with transaction.atomic():
-                    given.append(assign(row, person, how=how, why=_why(how), by=by))
+                given.append(give(row, person, how=how, why=_why(how), by=by))
             except RejectedInput:
                 continue
             taken.add(given[-1].seat)
     return given
+
+
+def spread_by_itself(row: CaseStage, *, only_others: bool = False) -> list[Assignment]:
+    """The same, in the way that the protocol gives the stage out by itself; nothing where it does not."""
+    stage = row.rules
+    if stage is None or stage.assignment not in BY_ITSELF:
+        return []
+    return spread(row, how=stage.assignment, only_others=only_others)
+
+
+def find_another_for(key: int) -> list[Assignment]:
+    """Gives a stage of this key, which somebody gave up, to another; `spread_waiting` does where there is none now."""
+    row = CaseStage.objects.filter(pk=key, state=StageState.OPEN).select_related("case__study").first()
+    return [] if row is None else spread_by_itself(row, only_others=True)
 
 
 def spread_waiting() -> int:
@@ -95,8 +111,8 @@ def _next(people: Sequence[User]) -> User:
 
 
 def _gave_back(row: CaseStage) -> set[int]:
-    """Who gave the work back; they get it again only where there is nobody else."""
-    rows = Assignment.objects.filter(row=row, state=AssignmentState.GIVEN_BACK)
+    """Who gave the work back, or let it lapse; they get it again only where there is nobody else."""
+    rows = Assignment.objects.filter(row=row, state__in=(AssignmentState.GIVEN_BACK, AssignmentState.LAPSED))
     return set(rows.values_list("person", flat=True))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from django.db import transaction
 
 from annotation_backend.accounts.models import User
-from annotation_backend.stages.assigning import assign, give_back, require_may_do
+from annotation_backend.stages.assigning import assign, give, give_back, require_may_do
 from annotation_backend.stages.flow import lock
 from annotation_backend.stages.models import Assignment, AssignmentState, CaseStage
 from annotation_backend.stages.spreading import spread
@@ -112,5 +112,5 @@ def _give(row: CaseStage, person: User, *, by: User | None, takes: bool) -> int:
                 remedy="Take it from who has it, or publish its slices first.",
             )
         why = ". ".join(filter(None, ("A data manager gave it to you", piece.words)))
-        assign(row, person, piece.slices, how=AssignedBy.HAND, by=by, why=why, begins_at=piece.begins_at)
+        give(row, person, piece.slices, how=AssignedBy.HAND, by=by, why=why, begins_at=piece.begins_at)
     return 1

@@ -79,7 +79,7 @@ def fit(
 ) -> Trained:
     """Fits the network of `training.table.rows.unet_25d`; see `training.fitting.choice.Fit`."""
     settings = SliceSettings(
-        loop=LoopSettings(iterations=choice.own_iterations, seed=choice.seed),
+        loop=LoopSettings(iterations=choice.own_iterations, seed=choice.seed, learning_rate=5e-3),
         channels=choice.channels,
         empty_slices=choice.option("empty_slices"),
     )

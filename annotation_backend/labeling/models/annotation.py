@@ -1,11 +1,10 @@
 """Annotation: an immutable snapshot of one save; which saves count; deletions; confirmations by Label Studio."""
 
-from typing import Any
-
 from django.db import models
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q
 
 from annotation_backend.accounts.models import User
+from annotation_backend.history.kept import KeptQuerySet, KeptRow
 from annotation_backend.labeling.models.decoding import DECODING
 from annotation_backend.labeling.models.project import LabelingProject, LabelingTask
 from annotation_backend.stages.models import Reading
@@ -14,8 +13,6 @@ ANNOTATION = ("task", "project", "label_studio_task", "label_studio_id")
 """Fields that identify an annotation: its number alone may stand in two tasks, after a move or an import."""
 
 _KEYS = ("task_id", "project_id", "label_studio_task", "label_studio_id")
-
-_NEVER_CHANGES = "An Annotation never changes; an edit in Label Studio makes a new one."
 
 
 class ReceivedBy(models.TextChoices):
@@ -42,8 +39,8 @@ EVIDENCE = (ConfirmationOutcome.SUPERSEDED, ConfirmationOutcome.MISMATCH, Confir
 """A save with one of these outcomes is kept, but counts nowhere and is nobody's: it may be forged."""
 
 
-class AnnotationQuerySet(QuerySet["Annotation"]):
-    """Finds the saves that count; stored saves can neither be changed nor removed."""
+class AnnotationQuerySet(KeptQuerySet["Annotation"]):
+    """Finds the saves that count; `discard_rehearsals` alone, for the doctor, ever removes one."""
 
     def confirmed(self) -> "AnnotationQuerySet":
         """Saves that Label Studio itself gave us, or confirmed when it was asked."""
@@ -107,37 +104,11 @@ class AnnotationQuerySet(QuerySet["Annotation"]):
         """Removes rows of the doctor's rehearsal cases, the one kind that is ever removed; returns how many."""
         rows = self.filter(task__case__is_rehearsal=True)
         count = rows.count()
-        super(AnnotationQuerySet, rows).delete()
+        super(KeptQuerySet, rows).delete()
         return count
 
-    def update(self, **_values: Any) -> int:
-        """Refused.
 
-        Raises:
-            TypeError: Always.
-        """
-        raise TypeError(_NEVER_CHANGES)
-
-    def delete(self) -> tuple[int, dict[str, int]]:
-        """Refused; `discard_rehearsals` is for the doctor.
-
-        Raises:
-            TypeError: Always.
-        """
-        raise TypeError(_NEVER_CHANGES)
-
-    def bulk_create(self, *rows: Any, **options: Any) -> list["Annotation"]:
-        """New rows only.
-
-        Raises:
-            TypeError: The call would change rows that are there.
-        """
-        if options.get("update_conflicts"):
-            raise TypeError(_NEVER_CHANGES)
-        return super().bulk_create(*rows, **options)
-
-
-class Annotation(models.Model):
+class Annotation(KeptRow):
     """An immutable snapshot of one save in Label Studio, a version of its slice; an edit makes a new row."""
 
     task = models.ForeignKey(LabelingTask, on_delete=models.PROTECT, related_name="annotations")
@@ -187,20 +158,6 @@ class Annotation(models.Model):
 
     def __str__(self) -> str:
         return f"version {self.number} of {self.task}"
-
-    def save(self, **kwargs: Any) -> None:
-        """Stores a new row; refuses to change a stored one."""
-        if not self._state.adding:
-            raise TypeError(_NEVER_CHANGES)
-        super().save(**kwargs)
-
-    def delete(self, using: Any = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
-        """Refused.
-
-        Raises:
-            TypeError: Always.
-        """
-        raise TypeError(_NEVER_CHANGES)
 
     @property
     def is_deleted(self) -> bool:

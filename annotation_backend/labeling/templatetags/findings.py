@@ -2,8 +2,10 @@
 
 from django import template
 from django.db.models import QuerySet
+from django.template import Context
 
 from annotation_backend.accounts.models import User
+from annotation_backend.accounts.permissions import signed_in_user
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.models import AnnotationFinding
 from annotation_backend.labeling.predictions.automatic import why_it_waits
@@ -15,10 +17,10 @@ from datasets.errors import RejectedInput
 register = template.Library()
 
 
-@register.simple_tag
-def open_findings_of(case: Case) -> QuerySet[AnnotationFinding]:
-    """Findings of a case that nobody has looked at."""
-    return open_findings(case)
+@register.simple_tag(takes_context=True)
+def open_findings_of(context: Context, case: Case) -> QuerySet[AnnotationFinding]:
+    """Findings of a case that nobody has looked at, as far as who is signed in may know of them."""
+    return open_findings(case, person=signed_in_user(context["request"]))
 
 
 @register.simple_tag

@@ -1,6 +1,6 @@
 """Corrections: a mask put in the place of drawn slices, kept as a version with its author."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from django.db import transaction
@@ -49,32 +49,14 @@ def correct(
             (``correction-label``), its base does not count any more (``mask-superseded``), or it changes nothing
             (``correction-empty``).
     """
-    plane = picture_plane(case)
-    plane.grid.require_match(mask.grid, what="A correction and its case")
-    unknown = sorted(set(np.unique(mask.data).tolist()) - {0, *case.protocol.label_names})
-    if unknown:
-        raise RejectedInput(
-            "correction-label",
-            f"The mask holds the values {', '.join(map(str, unknown[:5]))}, which no label of the protocol has.",
-            remedy=f"Use {', '.join(f'{value} for {name}' for value, name in case.protocol.label_names.items())}.",
-        )
-    content = encode(mask.data, plane.grid.affine)
-    digest = sha256_of_bytes(content)
-    file = f"masks/correction-{digest[:16]}.nii.gz"
-    write_bytes(case.folder / file, content)
+    _require_of_case(mask, case)
+    file, digest = _written(mask, case)
     with transaction.atomic():
         Case.objects.select_for_update().get(pk=case.pk)
         standing = standing_of(case)
         _require_base(standing, base)
         before = _before(standing, mask)
-        slices = _changed_slices(mask, before, plane.slice_axis)
-        if kind is not CorrectionKind.CORRECTED:
-            slices = range(plane.grid.shape[plane.slice_axis])
-        if not slices:
-            raise RejectedInput(
-                "correction-empty", "The mask is the one that counts already.", remedy="Nothing is to be done."
-            )
-        saves = {index: standing.saves[index].content_sha256 if index in standing.saves else "" for index in slices}
+        slices = _replaced_slices(mask, before, case, kind)
         correction = Correction.objects.create(
             case=case,
             row=row,
@@ -84,13 +66,10 @@ def correct(
             file=file,
             sha256=digest,
             images_sha256=case.images_sha256,
-            slices=saves,
+            slices=_saves_on(slices, standing),
             changed_share=changed_share(mask, before),
         )
-        if kind is not CorrectionKind.CORRECTED:  # it stands for all that the case's tasks asked for
-            LabelingTask.objects.filter(case=case).update(state=TaskState.ANNOTATED, review_comment="")
-        saves_settled.send(sender=Correction, case=case)
-        saves_arrived.send(sender=Correction, case_code=case.code)
+        _tell_of(correction)
     return correction
 
 
@@ -138,6 +117,28 @@ def corrections_in(mask: CaseMask, saved: Iterable[int]) -> dict[int, Correction
     return found
 
 
+def _require_of_case(mask: Mask, case: Case) -> None:
+    """Refuses a mask on another grid than the case's, or with values that no label of its protocol has."""
+    picture_plane(case).grid.require_match(mask.grid, what="A correction and its case")
+    names = case.protocol.label_names
+    unknown = sorted(set(np.unique(mask.data).tolist()) - {0, *names})
+    if unknown:
+        raise RejectedInput(
+            "correction-label",
+            f"The mask holds the values {', '.join(map(str, unknown[:5]))}, which no label of the protocol has.",
+            remedy=f"Use {', '.join(f'{value} for {name}' for value, name in names.items())}.",
+        )
+
+
+def _written(mask: Mask, case: Case) -> tuple[str, str]:
+    """Writes a mask under a name made of its digest; its place in the case's folder, and the digest."""
+    content = encode(mask.data, picture_plane(case).grid.affine)
+    digest = sha256_of_bytes(content)
+    file = f"masks/correction-{digest[:16]}.nii.gz"
+    write_bytes(case.folder / file, content)
+    return file, digest
+
+
 def _require_base(standing: Standing, base: CaseMask | None) -> None:
     if standing.mask != base or (base is None and standing.is_to_be_assembled):
         raise RejectedInput(
@@ -154,6 +155,29 @@ def _before(standing: Standing, like: Mask) -> Mask:
     return read_mask(standing.mask.path, labels=standing.mask.label_names)
 
 
-def _changed_slices(after: Mask, before: Mask, axis: int) -> list[int] | range:
-    others = tuple(one for one in range(3) if one != axis)
-    return [int(index) for index in np.flatnonzero((after.data != before.data).any(axis=others))]
+def _replaced_slices(after: Mask, before: Mask, case: Case, kind: CorrectionKind) -> Sequence[int]:
+    """The slices on which a correction counts: those that a reviewer changed, or all; refused where there are none."""
+    plane = picture_plane(case)
+    if kind is not CorrectionKind.CORRECTED:
+        return range(plane.grid.shape[plane.slice_axis])
+    others = tuple(one for one in range(3) if one != plane.slice_axis)
+    changed = np.flatnonzero((after.data != before.data).any(axis=others)).tolist()
+    if not changed:
+        raise RejectedInput(
+            "correction-empty", "The mask is the one that counts already.", remedy="Nothing is to be done."
+        )
+    return changed
+
+
+def _saves_on(slices: Iterable[int], standing: Standing) -> dict[int, str]:
+    """What stands on each of some slices when a correction is made: its save's digest; empty where there is none."""
+    return {index: standing.saves[index].content_sha256 if index in standing.saves else "" for index in slices}
+
+
+def _tell_of(correction: Correction) -> None:
+    """Closes what the case's tasks ask for, where a correction stands for all of it, and tells who listens."""
+    case = correction.case
+    if correction.kind != CorrectionKind.CORRECTED:
+        LabelingTask.objects.filter(case=case).update(state=TaskState.ANNOTATED, review_comment="")
+    saves_settled.send(sender=Correction, case=case)
+    saves_arrived.send(sender=Correction, case_code=case.code)

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from django.utils import timezone
 
 from annotation_backend.accounts.models import Role, User
@@ -20,6 +20,7 @@ from annotation_backend.labeling.models import (
     VersionMasks,
 )
 from annotation_backend.labeling.versions.decoded_masks import mask_in
+from annotation_backend.stages.hiding import hidden_readings_in
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.people import has_role_in
 
@@ -60,21 +61,33 @@ def note_losses(case: Case) -> int:
     return _write(case, found)
 
 
-def open_findings(case: Case | None = None, *, study: Study | None = None) -> QuerySet[AnnotationFinding]:
+def open_findings(
+    case: Case | None = None, *, study: Study | None = None, person: User | None = None
+) -> QuerySet[AnnotationFinding]:
     """Findings that nobody has looked at yet, of one case or of all that are no rehearsal.
 
     Args:
         case: The case; None for all.
-        study: The study whose cases they are; None for any.
+        study: The study whose cases they are; None for any, where no case is given either.
+        person: Who looks, of a case or a study: none about a save of a reader who is hidden from them; None for all.
     """
     of_study = {} if study is None else {"task__case__study": study}
     here = {"task__case__is_rehearsal": False} if case is None else {"task__case": case}
     saves = Annotation.objects.filter(pk=OuterRef("annotation"), **here, **of_study)
+    within = study if case is None else case.study
+    if person is not None and within is not None:
+        saves = saves.filter(_is_not_hidden("reading", within, person))
     # Asked finding by finding, and saves fetched after: a join would let the database begin with all saves.
     shown = Annotation.objects.select_related("task__case__study", "task__project", "author").defer("raw")
     return AnnotationFinding.objects.filter(Exists(saves), seen_at__isnull=True).prefetch_related(
         Prefetch("annotation", shown), Prefetch("before", Annotation.objects.defer("raw"))
     )
+
+
+def findings_for(person: User, study: Study) -> QuerySet[AnnotationFinding]:
+    """Findings of a study that a person may know of, looked at or not."""
+    rows = AnnotationFinding.objects.filter(annotation__task__case__study=study)
+    return rows.filter(_is_not_hidden("annotation__reading", study, person))
 
 
 def mark_seen(findings: QuerySet[AnnotationFinding], person: User) -> int:
@@ -100,6 +113,11 @@ def may_mark_seen(finding: AnnotationFinding, person: User) -> bool:
     return has_role_in(study, person, Role.DATA_MANAGER) or person.label_studio_id not in finding.numbers.get(
         "people", []
     )
+
+
+def _is_not_hidden(name: str, study: Study, person: User) -> Q:
+    """That a save belongs to no reading that a person may not see: its slice alone would tell where others draw."""
+    return Q(**{f"{name}__isnull": True}) | ~Q(**{f"{name}__in": hidden_readings_in(study, person)})
 
 
 def _is_own(save: Annotation, person: User) -> bool:

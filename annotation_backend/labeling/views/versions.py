@@ -32,7 +32,7 @@ from annotation_backend.labeling.models import (
 )
 from annotation_backend.labeling.versions.decoded_masks import mask_in, stored_masks
 from annotation_backend.labeling.versions.doubts import name_annotator, possible_annotators
-from annotation_backend.labeling.versions.losses import LOOKERS, mark_seen, open_findings
+from annotation_backend.labeling.versions.losses import LOOKERS, findings_for, mark_seen, open_findings
 from annotation_backend.labeling.versions.versions import (
     differences,
     is_restorable,
@@ -139,8 +139,8 @@ def restore_version(request: HttpRequest, task: LabelingTask, number: int) -> Ht
 @study_page(*LOOKERS)
 @require_GET
 def finding_list(request: HttpRequest, study: Study) -> HttpResponse:
-    """Findings of the study that nobody has looked at."""
-    portion = portion_of(request, open_findings(study=study))
+    """Findings of the study that nobody has looked at, as far as the person may know of them."""
+    portion = portion_of(request, open_findings(study=study, person=signed_in_user(request)))
     context = {"findings": portion.object_list, "portion": portion, "changes": open_changes(study)}
     return render(request, "labeling/findings.html", context)
 
@@ -159,7 +159,7 @@ def change_seen(request: HttpRequest, study: Study, pk: int) -> HttpResponse:
 @require_POST
 def finding_seen(request: HttpRequest, study: Study, pk: int) -> HttpResponse:
     """Marks a finding as looked at and meant, unless it is about the person's own save."""
-    finding = get_object_or_404(AnnotationFinding, annotation__task__case__study=study, pk=pk)
+    finding = get_object_or_404(findings_for(signed_in_user(request), study), pk=pk)
     if finding.seen_at is not None or mark_seen(AnnotationFinding.objects.filter(pk=pk), signed_in_user(request)):
         said = "they stay left out" if FindingKind(finding.kind).is_of_a_case else "it was meant"
         messages.success(request, f"Written down: {said}.")

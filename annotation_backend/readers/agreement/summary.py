@@ -10,7 +10,7 @@ from django.utils.timezone import now
 
 from annotation_backend.readers.models import PairAgreement, StudyAgreement
 from annotation_backend.review.models import Review
-from annotation_backend.stages.hiding import is_blind_still
+from annotation_backend.stages.hiding import is_blind_still, read_blind_now
 from annotation_backend.stages.models import CaseStage
 from annotation_backend.studies.models import Study
 from datasets.study.case import QualityScore
@@ -19,7 +19,8 @@ from training.measures.intervals import cohen_kappa_interval, fleiss_kappa_inter
 from training.measures.kappa import Weighting
 
 EVERYTHING, CLOSED = "everything", "closed"
-"""Parts of a summary's content: what data managers see, and what others do, without blind stages that are open."""
+"""Parts of a summary's content: what data managers see, and what others do, without blind stages that are open in any
+round."""
 
 _SCORES = [score.value for score in QualityScore]
 _SHARE = (0.0, 1.0)
@@ -35,7 +36,8 @@ def summarise(study: Study) -> StudyAgreement:
     )
     scored = _scored(study)
     everything = _content(pairs, scored)
-    closed_pairs = [pair for pair in pairs if not is_blind_still(pair.row)]
+    blind = read_blind_now(study)
+    closed_pairs = [pair for pair in pairs if (pair.row.case_id, pair.row.stage) not in blind]
     closed_scored = [one for one in scored if not is_blind_still(one.row)]
     is_same = (len(closed_pairs), len(closed_scored)) == (len(pairs), len(scored))
     closed = everything if is_same else _content(closed_pairs, closed_scored)

@@ -83,7 +83,10 @@ def _control_instead(row: CaseStage, stage: Stage, person: User, order: Order) -
     found = [cast(object, answer) for _, answer in answers]
     given = next((answer for answer in found if isinstance(answer, Assignment)), None)
     if given is not None:
-        given.why = why_next(given.row, order)[:200]
+        # in the words of the piece that it stands for: its own case was estimated and compared long ago
+        is_estimated = getattr(row, "estimate", None) is not None
+        words = why_next(row if is_estimated else given.row, order)
+        given.why = ". ".join(filter(None, (words, given.why)))[:200]
         given.save(update_fields=["why"])
     return given
 
@@ -193,7 +196,7 @@ def _waits_for(row: CaseStage, stage: Stage, person: User) -> bool:
         return False
     if latest is None or not latest.holds_on(mask):
         return True
-    return stage.readers > 1 and latest.row_id == row.pk and not _gave(row, person)
+    return latest.row_id != row.pk or (stage.readers > 1 and not _gave(row, person))
 
 
 def _gave(row: CaseStage, person: User) -> bool:

@@ -48,6 +48,8 @@ def why_next(row: CaseStage, order: Order) -> str:
         if estimate is None:
             return f"No model estimated its masks of the cases that are left; in the order of patients: {patient}"
         return f"The model is least sure here: it puts the quality of its masks at {estimate:.2f} of 1"
+    if row.rules is not None and row.rules.draws and row.rules.is_blind:
+        return "In the order of how little masks agree; how far is not told while the case is read blind"
     if estimate is None:
         return f"No two masks of the cases that are left were compared; in the order of patients: {patient}"
     return f"Masks agree least here: Dice {estimate:.2f} between {ComparedMasks(row.between).label}"  # type: ignore[attr-defined]

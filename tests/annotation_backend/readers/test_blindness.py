@@ -6,11 +6,12 @@ import pytest
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.labeling import jobs
-from annotation_backend.labeling.models import Annotation, CaseMask, Restoration
+from annotation_backend.labeling.models import Annotation, AnnotationFinding, CaseMask, FindingKind, Restoration
 from annotation_backend.labeling.versions.versions import restore
+from annotation_backend.readers.jobs import compare_readings, summarise_agreement
 from annotation_backend.review.comments.services import answer, pin
-from annotation_backend.stages.assigning import assign, give_back
-from annotation_backend.stages.flow import finish
+from annotation_backend.stages.assigning import assign, give_back, hand_in
+from annotation_backend.stages.flow import finish, send_back
 from annotation_backend.stages.models import Reading
 from annotation_backend.studies.addresses import page_of
 from datasets.errors import RejectedInput
@@ -25,6 +26,7 @@ from tests.annotation_backend.readers.several import (
     square,
     study_with,
 )
+from tests.annotation_backend.stages.world import row_of
 from tests.annotation_backend.support.records import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -84,6 +86,67 @@ def test_who_reads_nothing_themselves_sees_no_mask_of_a_reading_that_goes_on() -
     assert (page.status_code, b"Reader 1" in page.content) == (200, False)
     finish(world.row)
     assert _masks(world, judge) == {200}
+
+
+def _figures(world: Blind, person: User) -> int:
+    """On how many of the pages of agreement a person sees a figure."""
+    compare_readings.call(row=world.row.pk)
+    summarise_agreement.call(study=world.study.name)
+    pages = [("agreement",), ("agreement-case", world.case.code), ("agreement-csv",), ("dashboard",)]
+    found = [signed_in(person).get(page_of(world.study, *page)).content for page in pages]
+    return sum(b"0.444" in page for page in found)
+
+
+@pytest.mark.usefixtures("folder")
+def test_who_reads_a_case_again_sees_neither_the_former_rounds_agreement_nor_its_masks() -> None:
+    world = Blind(Role.RADIOLOGIST)
+    moved = {index: square(slice(6, 12), slice(6, 12)) for index in DRAWN}
+    for index, mask in moved.items():
+        save_of(world.second, world.tasks[index], mask, number=700 + index)
+    jobs.assemble_case.call(case_code=world.case.code)
+    hand_in(world.work)
+    readers, judge = (world.first, world.second), person_of(world.study, "judge", Role.RADIOLOGIST, 57)
+    assert _figures(world, judge) >= 3, "16 of 36 pixels are the same on each slice: Dice 64 / 144"
+
+    finish(row_of(world.case, "decide"))
+    [again] = send_back(row_of(world.case, "review"), person=judge, why="The edge is wrong")
+    assert (again.stage, again.round) == ("read", 2)
+    for person in (*readers, world.third, judge):
+        assert _figures(world, person) == 0
+        assert set(_masks(world, person)) <= {403, 404}
+    assert _figures(world, world.manager) >= 3
+    finish(again)
+    assert _figures(world, judge) >= 3
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("role", [Role.ANNOTATOR, Role.RADIOLOGIST])
+def test_what_is_found_of_a_readers_saves_is_named_to_nobody_who_is_blind_to_them(role: Role) -> None:
+    world = Blind(role)
+    judge = person_of(world.study, "judge", Role.RADIOLOGIST, 57)
+    theirs = Annotation.objects.get(label_studio_id=602)
+    for kind in FindingKind:
+        numbers = {"count": 1, "saves": [theirs.pk], "people": [51], "area_before": 36, "area_after": 4}
+        AnnotationFinding.objects.create(annotation=theirs, kind=kind, label="Tumour", numbers=numbers)
+    own = signed_in(world.manager).get(page_of(world.study, "finding-list"))
+    assert len(own.context["findings"]) == len(FindingKind), "a data manager sees all"
+    place = f"{world.case.code} · 2".encode()
+
+    def told(person: User) -> set[str]:
+        client = signed_in(person)
+        pages = [("finding-list",), ("case-page", world.case.code), ("review-case", world.case.code), ("study",)]
+        found = {page[0]: client.get(page_of(world.study, *page)) for page in pages}
+        words = (place, b" to look at</a>", b"about annotations that nobody has looked at", b'data-findings="2"')
+        return {name for name, page in found.items() if any(word in page.content for word in words)}
+
+    blind = [one for one in (world.second, world.third, judge) if role is Role.RADIOLOGIST or one == judge]
+    key = AnnotationFinding.objects.values_list("pk", flat=True)[0]
+    assert told(world.manager) >= {"finding-list", "case-page", "study"}
+    for person in blind:
+        assert told(person) == set()
+        assert signed_in(person).post(page_of(world.study, "finding-seen", key)).status_code == 404
+    finish(world.row)
+    assert {"finding-list", "case-page", "study"} <= told(judge)
 
 
 @pytest.mark.usefixtures("folder")

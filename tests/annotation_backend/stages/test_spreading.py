@@ -1,20 +1,49 @@
 """Work that people get by itself: drawn at random and balanced, or by load; never to whoever drew."""
 
 from collections import Counter
+from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.utils.timezone import now
 
-from annotation_backend.accounts.models import Role
-from annotation_backend.stages.assigning import assign, give_back
-from annotation_backend.stages.flow import finish, follow
+from annotation_backend.accounts.models import Role, User
+from annotation_backend.stages.assigning import assign, give_back, hand_in, lapse
+from annotation_backend.stages.flow import finish, follow, send_back
 from annotation_backend.stages.leases import keep_order
 from annotation_backend.stages.models import Assignment, CaseStage
 from annotation_backend.stages.spreading import spread
+from annotation_backend.studies.managing import close_account
 from annotation_backend.studies.models import Study
+from annotation_backend.studies.people import give_role, make_administrator, take_role
+from annotation_backend.work.bulk import give_to
 from datasets.study.stage import AssignedBy
 from tests.annotation_backend.stages.world import bare_case, drawn, row_of, study_of, worker
 
 pytestmark = pytest.mark.django_db
+
+RETURNED = """
+[[stages]]
+name = "draw"
+title = "Drawing"
+done_by = "annotator"
+does = "draw"
+assignment = "random"
+opens_next = "hand-in"
+
+[[stages]]
+name = "review"
+title = "Review"
+done_by = "radiologist"
+after = ["draw"]
+returns_to = "draw"
+"""
+
+
+def _administrator() -> User:
+    person = User.objects.create_user("root@hospital.org")
+    make_administrator(person)
+    return person
 
 
 def _to_review(study: Study, number: int) -> CaseStage:
@@ -70,14 +99,76 @@ def test_a_review_that_nobody_may_do_waits_and_finds_whoever_comes() -> None:
     assert keep_order() == 0
 
 
-def test_a_review_that_was_given_back_finds_another_reader_by_itself() -> None:
+@pytest.fixture
+def stored(django_capture_on_commit_callbacks: Any) -> Any:
+    """A block after which what waits for the end of its transaction is done."""
+    return lambda: django_capture_on_commit_callbacks(execute=True)
+
+
+@pytest.mark.parametrize("why", ["declined", "lapsed", "another role", "left", "account closed"])
+def test_a_review_that_somebody_gives_up_finds_another_reader_at_once(stored: Any, why: str) -> None:
     study = study_of("mstt-199-staged")
-    worker(study, Role.RADIOLOGIST, 1), worker(study, Role.RADIOLOGIST, 2)
+    people = [worker(study, Role.RADIOLOGIST, number) for number in (1, 2)]
     row = _to_review(study, 1)
     first = Assignment.objects.get(row=row)
-    give_back(first)
+    with stored():
+        if why == "declined":
+            give_back(first)
+        elif why == "lapsed":
+            Assignment.objects.filter(pk=first.pk).update(lease_until=now() - timedelta(minutes=1))
+            lapse()
+        elif why == "another role":
+            give_role(study, first.person, Role.ANNOTATOR)
+        elif why == "left":
+            take_role(study, first.person)
+        else:
+            close_account(first.person, by=_administrator())
+    other = next(one for one in people if one != first.person)
+    assert Assignment.objects.get(row=row, state="open").person == other
+    assert keep_order() == 0, "nothing is left for the reconciler"
+
+
+def test_who_gave_it_back_gets_it_again_from_the_reconciler_alone_and_only_if_there_is_nobody_else(
+    stored: Any,
+) -> None:
+    study = study_of("mstt-199-staged")
+    only = worker(study, Role.RADIOLOGIST)
+    row = _to_review(study, 1)
+    with stored():
+        give_back(Assignment.objects.get(row=row))
+    assert not Assignment.objects.filter(row=row, state="open").exists()
     assert keep_order() == 1
-    assert Assignment.objects.get(row=row, state="open").person != first.person, "not who gave it back"
+    assert Assignment.objects.get(row=row, state="open").person == only
+
+
+def test_what_a_data_manager_takes_for_somebody_is_theirs_and_nobody_elses(stored: Any) -> None:
+    study = study_of("mstt-199-staged")
+    people = [worker(study, Role.RADIOLOGIST, number) for number in (1, 2, 3)]
+    row = _to_review(study, 1)
+    first = Assignment.objects.get(row=row).person
+    wanted = next(one for one in people if one != first)
+    with stored():
+        assert give_to([row], wanted, by=None, takes=True).count == 1
+    assert Assignment.objects.get(row=row, state="open").person == wanted
+
+
+def test_what_is_sent_back_goes_to_whoever_did_it_and_to_another_only_where_they_have_left() -> None:
+    study = study_of("t1", stages=RETURNED)
+    people = [worker(study, Role.ANNOTATOR, number) for number in range(1, 6)]
+    case = bare_case(study)
+    follow(case, {})
+    first = Assignment.objects.get()
+    hand_in(first)
+    for _ in range(3):
+        send_back(row_of(case, "review"), person=None, why="The edge is wrong")
+        again = Assignment.objects.get(row=row_of(case, "draw"), state="open")
+        assert (again.person, again.how) == (first.person, "hand"), "five could have been drawn by lot"
+        hand_in(again)
+    take_role(study, first.person)
+    send_back(row_of(case, "review"), person=None, why="The edge is wrong")
+    other = Assignment.objects.get(row=row_of(case, "draw"), state="open")
+    assert other.person in people
+    assert (other.person != first.person, other.how) == (True, "random")
 
 
 def test_by_load_it_goes_to_whoever_has_the_least_to_do() -> None:

@@ -149,6 +149,6 @@ class Asking:
 def content_of(answer: HttpResponseBase) -> bytes:
     """All of an answer that says something: status, headers and content, without what is drawn anew each time."""
     content = answer.getvalue() if answer.streaming else answer.content  # type: ignore[attr-defined]
-    content = re.sub(rb'name="csrfmiddlewaretoken" value="\w+"', b"", content)
+    content = re.sub(rb'(name="csrfmiddlewaretoken" value|data-token)="\w+"', b"", content)
     kept = {name: value for name, value in answer.headers.items() if name != "Server-Timing"}
     return b"%d %s\n%s" % (answer.status_code, repr(sorted(kept.items())).encode(), content)

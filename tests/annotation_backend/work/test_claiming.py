@@ -120,6 +120,17 @@ def test_where_the_model_is_least_sure_comes_first_and_what_it_did_not_estimate_
     assert claims[2].why.startswith("No model estimated its masks")
 
 
+def test_who_reads_blind_is_not_told_how_far_others_agree() -> None:
+    study = study_of("t1", "blind", stages=BLIND_PAIR)
+    reader = worker(study, Role.ANNOTATOR)
+    case = bare_case(study)
+    begin(case)
+    Disagreement.objects.create(case=case, between="readers", dice=0.31)
+    claim = claim_next(study, reader, order=Order.DISAGREEMENT)
+    assert "0.31" not in claim.why
+    assert "not told" in claim.why
+
+
 def test_where_masks_agree_least_comes_first(study: Study, anna: User) -> None:
     cases = [bare_case(study, number) for number in (1, 2, 3)]
     for case in cases:

@@ -178,7 +178,6 @@ def test_a_package_of_an_earlier_version_draws_as_it_did(tmp_path: Path) -> None
         ({"members": 0}, "package-parameters"),
         ({"members": 10**6}, "package-parameters"),
         ({"members": 2}, "package-network"),
-        ({"cleaning": "polish"}, "package-parameters"),
         ({"widths": [8, "wide"]}, "package-parameters"),
         ({"widths": None}, "package-parameters"),
     ],

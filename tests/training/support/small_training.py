@@ -1,5 +1,6 @@
 """Trainings that end within seconds: small networks, small canvases, two iterations."""
 
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -16,6 +17,9 @@ SMALL: dict[tuple[str, str], dict[str, Any]] = {
 }
 """What the settings of a fit are changed to, by their module and class."""
 
+LEARNING_RATES = {("training.fitting.unet25d", "SliceSettings"): 2e-2}
+"""Where so small a network needs another one."""
+
 _OPTIONS = {"canvas": (16, 16, 8), "automatic_iterations": 2}
 
 
@@ -23,7 +27,7 @@ def make_small(patch: pytest.MonkeyPatch) -> None:
     """Changes the settings of all fits to small ones."""
     for (module, name), values in SMALL.items():
         settings = getattr(import_module(module), name)
-        patch.setattr(f"{module}.{name}", _smaller(settings, values))
+        patch.setattr(f"{module}.{name}", _smaller(settings, values, rate=LEARNING_RATES.get((module, name))))
 
 
 def small_choice(
@@ -38,9 +42,11 @@ def small_choice(
     return TrainingChoice(method, channels, iterations, seed=seed, options=small | options)
 
 
-def _smaller(settings: Any, values: dict[str, Any]) -> Any:
+def _smaller(settings: Any, values: dict[str, Any], *, rate: float | None) -> Any:
     class Smaller(settings):  # type: ignore[misc]
         def __init__(self, **given: Any) -> None:
             super().__init__(**given | values)
+            if rate is not None:
+                object.__setattr__(self, "loop", replace(self.loop, learning_rate=rate))
 
     return Smaller
