@@ -1,14 +1,16 @@
 """Trial of models on a folder of images and masks with simulated users; no database is needed."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from annotation_backend.commandline.cohort_arguments import Named, by_kind
-from annotation_backend.registry.chosen_model import ChosenModel
+from annotation_backend.registry.chosen_model import ChosenModel, seen_cases
 from datasets.errors import RejectedInput
 from datasets.finding import Finding
+from datasets.formats.nifti import write_mask
 from datasets.progress import Progress
 from datasets.study.cohort import Cohort, CohortCase, read_cohort
 from datasets.study.cohort_values import with_mask_values
@@ -104,9 +106,18 @@ def evaluate_model(
     plan: EvaluationPlan,
     *,
     resample: bool = False,
+    masks: Path | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Tries one model; cases that it cannot draw are refused by name and the others go on.
+
+    Args:
+        model: The model.
+        cases: The cases.
+        plan: How they are tried.
+        resample: Bring images on other grids onto the masks'.
+        masks: Folder for the masks that it draws (`mask_file`); None to keep none.
+        progress: Called with sessions done and to do.
 
     Raises:
         RejectedInput: No case could be drawn, the model is damaged, or a number is out of range.
@@ -127,6 +138,7 @@ def evaluate_model(
             resample=resample,
         ),
         model=model.title,
+        keep=None if masks is None else lambda case, mask: write_mask(_made(mask_file(masks, model.title, case)), mask),
         progress=progress,
     )
     if not found.cases:
@@ -137,6 +149,34 @@ def evaluate_model(
             remedy="Correct the causes above.",
         )
     return found
+
+
+def mask_file(folder: Path, title: str, case: str) -> Path:
+    """Where the mask lies that a model drew of a case: ``<folder>/<model>/<case>.nii.gz``, in words without blanks."""
+    return folder / plain_word(title) / f"{plain_word(case)}.nii.gz"
+
+
+def plain_word(name: str) -> str:
+    """A name as a part of a path, without blanks or slashes."""
+    return re.sub(r"[^A-Za-z0-9.-]+", "_", name).strip("._") or "_"
+
+
+def _made(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def document_of(found: Evaluation, model: ChosenModel, cohort: Cohort) -> dict[str, Any]:
+    """The JSON document of a trial, with the model's method, images and folds, and the cases that it learned from."""
+    document = found.as_dict()
+    document["summary"] |= {
+        "mask_values": list(cohort.cases[0].values),
+        "method": model.description.method.name,
+        "images": list(model.description.kinds),
+        "folds": [list(fold) for fold in model.folds],
+        "learned_from": seen_cases(model, [case.case for case in cohort.cases]),
+    }
+    return document
 
 
 def require_clicks_for(models: Sequence[ChosenModel]) -> None:

@@ -45,6 +45,11 @@ class ChosenModel:
         """Whether this is a cross-validation: each case is drawn by the fold that was not trained on it."""
         return not self.digest
 
+    @property
+    def folds(self) -> tuple[tuple[str, ...], ...]:
+        """The cases that each fold is tested on; () for a single model."""
+        return TrainedFolds.read(self.folder).folds if self.is_of_folds else ()
+
     def segmenter(self) -> "Segmenter":
         """The loaded model.
 

@@ -9,16 +9,21 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from datasets.errors import RejectedInput
+from datasets.image.mask import Mask
 from datasets.progress import Progress
 from datasets.study.cohort import CohortCase, LoadedCase, load
-from training.evaluation.results import CaseResult, Evaluation, RefusedCase
+from training.evaluation.results import LESIONS, CaseResult, Evaluation, RefusedCase
 from training.evaluation.sessions import SessionPlan, Step, WatchedSegmenter, scenes, session
+from training.measures.lesions import LesionCounts
 from training.measures.statistics import mean_sd
 from training.prompts.simulated_user import SimulatedUser
 from training.segmenters.segmenter import Segmenter
 
 SegmenterOf = Callable[[str], Segmenter]
 """The segmenter for a case's name, so that each patient is drawn by the fold that was not trained on it."""
+
+KeepMask = Callable[[str, Mask], None]
+"""Takes a case's name and what was drawn."""
 
 
 def evaluate(
@@ -29,6 +34,7 @@ def evaluate(
     plan: SessionPlan | None = None,
     model: str = "",
     about: str = "",
+    keep: KeepMask | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Evaluates a segmenter on a cohort.
@@ -40,6 +46,7 @@ def evaluate(
         plan: Number and kind of the sessions; None for the ordinary ones.
         model: Name and version; empty for the segmenter's own.
         about: A remark on the data and their limits, for the summary.
+        keep: Called with each case's name and the mask that the first session ended with (of all its slices).
         progress: Called with (sessions done, sessions to do); what it raises stops the evaluation.
 
     Returns:
@@ -59,9 +66,11 @@ def evaluate(
             chosen = segmenter if hasattr(segmenter, "segment") else segmenter(case.case)
             loaded = load(case, resample=plan.resample) if isinstance(case, CohortCase) else case
             seed_done = _Counter(progress, number * plan.seeds, len(cases) * plan.seeds)
-            results.append(
-                _case_result(loaded, WatchedSegmenter(chosen, versions), user, plan=plan, seed_done=seed_done)
-            )
+            watched = WatchedSegmenter(chosen, versions)
+            found, drawn = _case_result(loaded, watched, user, plan=plan, seed_done=seed_done)
+            results.append(found)
+            if keep is not None:
+                keep(loaded.case, drawn)
         except RejectedInput as error:
             refused.append(RefusedCase(case.case, error.code, error.message, error.remedy))
             if progress is not None:
@@ -97,29 +106,33 @@ def _case_result(
     *,
     plan: SessionPlan,
     seed_done: Callable[[], None],
-) -> CaseResult:
+) -> tuple[CaseResult, Mask]:
+    """A case's curves, and what the sessions of the first seed drew."""
     found = tuple(scenes(case, plan))
     sessions: list[list[Step]] = []
+    drawn = [np.zeros(case.mask.grid.shape, dtype=np.bool_) for _ in range(min(plan.seeds, 2))]
     for seed in range(plan.seeds):
         for number, scene in enumerate(found):
             random = np.random.default_rng([seed, number, case.number])
-            sessions.append(session(scene, segmenter, user, random=random, clicks=plan.clicks))
+            last = drawn[min(seed, 1)]
+            sessions.append(session(scene, segmenter, user, random=random, clicks=plan.clicks, drawn=last))
         seed_done()
-    return _averaged(case.case, user.rounds(plan.clicks), sessions, seeds=plan.seeds)
+    mask = Mask(drawn[0].astype(np.uint8), case.mask.grid)
+    return _averaged(case.case, user.rounds(plan.clicks), sessions, plan=plan), mask
 
 
-def _averaged(case: str, rounds: tuple[int, ...], sessions: list[list[Step]], *, seeds: int) -> CaseResult:
+def _averaged(case: str, rounds: tuple[int, ...], sessions: list[list[Step]], *, plan: SessionPlan) -> CaseResult:
     columns = [list(column) for column in zip(*sessions, strict=True)]
     ends = [steps[-1].measured for steps in sessions]
-    per_seed = len(ends) // seeds
+    per_seed = len(ends) // plan.seeds
     times = [[step.seconds for step in steps if step.seconds is not None] for steps in sessions]
 
     def total(name: str) -> float:
-        return sum(getattr(end, name) for end in ends) / seeds
+        return sum(getattr(end, name) for end in ends) / plan.seeds
 
     def largest(name: str) -> float:
         by_seed = [ends[start : start + per_seed] for start in range(0, len(ends), per_seed)]
-        return sum(max(getattr(end, name) for end in seed_ends) for seed_ends in by_seed) / seeds
+        return sum(max(getattr(end, name) for end in seed_ends) for seed_ends in by_seed) / plan.seeds
 
     return CaseResult(
         case,
@@ -135,9 +148,16 @@ def _averaged(case: str, rounds: tuple[int, ...], sessions: list[list[Step]], *,
         reference_volume_ml=total("reference_volume_ml"),
         diameter_mm=largest("diameter_mm"),
         reference_diameter_mm=largest("reference_diameter_mm"),
+        diameter_3d_mm=None if plan.per_slice else largest("diameter_3d_mm"),
+        reference_diameter_3d_mm=None if plan.per_slice else largest("reference_diameter_3d_mm"),
+        lesions=None if plan.per_slice else _mean_lesions([end.lesions for end in ends]),
         first_seconds=tuple(found[0] for found in times),
         later_seconds=tuple(second for found in times for second in found[1:]),
     )
+
+
+def _mean_lesions(counts: Sequence[LesionCounts]) -> dict[str, float]:
+    return {name: float(np.mean([getattr(each, name) for each in counts])) for name in LESIONS}
 
 
 def _mean(column: list[Step], name: str) -> float | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from training.measures.metrics import MISS_DICE, is_miss
 from training.measures.statistics import (
     MeanSd,
     average_over_clicks,
@@ -21,6 +22,9 @@ from training.measures.statistics import (
 
 CURVES = ("dice", "assd_mm", "hd95_mm", "surface_dice_1mm", "seconds")
 """The measures that are recorded after each number of clicks."""
+
+LESIONS = ("lesions", "detected", "missed", "false")
+"""What is counted of a case's lesions (`training.measures.lesions`)."""
 
 DICE_GOALS = (0.85, 0.90)
 """A Dice of 0.85 is where readers call a mask good; 0.90 is what two readers reach with each other at best."""
@@ -46,6 +50,9 @@ class CaseResult:
         reference_volume_ml: The same of the mask.
         diameter_mm: Largest diameter in a slice after the last click.
         reference_diameter_mm: The same of the mask.
+        diameter_3d_mm: Largest diameter in any direction after the last click; None where slices were apart.
+        reference_diameter_3d_mm: The same of the mask.
+        lesions: Mean number of each of `LESIONS` over the seeds, after the last click; None where slices were apart.
         first_seconds: Time of the first request of each session.
         later_seconds: Times of all others.
     """
@@ -63,6 +70,9 @@ class CaseResult:
     reference_volume_ml: float
     diameter_mm: float
     reference_diameter_mm: float
+    diameter_3d_mm: float | None
+    reference_diameter_3d_mm: float | None
+    lesions: dict[str, float] | None
     first_seconds: tuple[float, ...]
     later_seconds: tuple[float, ...]
 
@@ -124,6 +134,7 @@ class Evaluation:
             "refused": [asdict(case) for case in self.refused],
             "clicks": list(clicks),
             "empty": [sum(counts) for counts in zip(*(case.empty for case in self.cases), strict=True)],
+            "misses": self._misses(),
             "sessions": sum(case.sessions for case in self.cases),
             **{name: self._curve(name) for name in CURVES},
             "average_1_to_10": {name: asdict(self._average(name)) for name in CURVES[:-1]},
@@ -139,6 +150,11 @@ class Evaluation:
         """Mean, standard deviation and number of cases after each number of clicks."""
         found = [mean_sd(values) for values in zip(*(getattr(case, name) for case in self.cases), strict=True)]
         return {key: [getattr(each, key) for each in found] for key in ("mean", "sd", "n")}
+
+    def _misses(self) -> dict[str, Any]:
+        """Cases whose Dice is below that of a miss, after each number of clicks."""
+        counts = [sum(map(is_miss, values)) for values in zip(*(case.dice for case in self.cases), strict=True)]
+        return {"below": MISS_DICE, "cases": counts}
 
     def _average(self, name: str) -> MeanSd:
         """Over the cases, of each case's mean over 1 to 10 clicks."""
@@ -172,7 +188,8 @@ class Evaluation:
 
 
 def _sizes(case: CaseResult) -> dict[str, Any]:
-    names = ("case", "volume_ml", "reference_volume_ml", "diameter_mm", "reference_diameter_mm")
+    sizes = ("volume_ml", "diameter_mm", "diameter_3d_mm")
+    names = ("case", "lesions", *sizes, *(f"reference_{size}" for size in sizes))
     return {name: getattr(case, name) for name in names}
 
 

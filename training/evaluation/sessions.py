@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
-from datasets.image.mask import Mask
+from datasets.image.mask import Inside, Mask
 from datasets.image.volume import Grid, Volume
 from datasets.pictures.picture_plane import PicturePlane
 from datasets.study.cohort import LoadedCase
@@ -105,11 +105,18 @@ class Scene:
 
 
 def session(
-    scene: Scene, segmenter: WatchedSegmenter, user: SimulatedUser, *, random: np.random.Generator, clicks: int
+    scene: Scene,
+    segmenter: WatchedSegmenter,
+    user: SimulatedUser,
+    *,
+    random: np.random.Generator,
+    clicks: int,
+    drawn: Inside,
 ) -> list[Step]:
     """One session of a user on a case or slice: a step for each round.
 
-    A user with nothing left to correct stops clicking; the mask does not change any more.
+    A user with nothing left to correct stops clicking; the mask does not change any more. The last mask is written into
+    `drawn`, which has the shape of the case's images.
     """
     rounds = len(user.rounds(clicks))
     steps: list[Step] = []
@@ -120,6 +127,7 @@ def session(
         request = replace(request, prompts=prompts, slices=slices)
         probability, seconds = segmenter.segment(request)
         predicted = np.asarray(probability.data[scene.part], dtype=np.float32) > 0.5
+        drawn[scene.part] = predicted
         steps.append(Step(_measured(predicted, scene), seconds))
         request = replace(request, previous=probability)
         if len(steps) < rounds:

@@ -1,4 +1,4 @@
-"""Diameters of a mask in one slice, as a radiologist measures a tumour: the longest, and the short axis across it.
+"""Diameters of a mask: in one slice the longest and the short axis across it, as a radiologist measures; and in 3D.
 
 All are between the centres of voxels. PyRadiomics' `Maximum2DDiameterSlice` measures between the vertices of a mesh
 instead, which lie up to half a voxel further out at either end.
@@ -11,10 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.image.mask import Inside
 from datasets.image.volume import Grid, Points
 
 Place = tuple[float, float, float]
 """Voxel coordinates (i, j, k) of a point, which may lie between centres."""
+
+
+_FEW_POINTS = 300
+"""So few are compared each with each faster than their hull is found."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ def recist_diameters(inside: NDArray[Any], grid: Grid, slice_axis: int) -> Diame
     return Diameters(
         index,
         Diameter(length, _places(ends, index, slice_axis)),
-        _short_axis(_rim(picture), ends, plane, index, slice_axis),
+        _short_axis(_corners(picture), ends, plane, index, slice_axis),
     )
 
 
@@ -97,6 +102,37 @@ def transverse_diameter_mm(inside: NDArray[Any], grid: Grid, slice_axis: int) ->
     return found.longest.length_mm if found else 0.0
 
 
+def diameter_3d_mm(inside: NDArray[Any], grid: Grid) -> float:
+    """The largest distance between the centres of any two voxels of a mask, in millimetres.
+
+    Args:
+        inside: 3D array; non-zero is inside. May be a part cut from the grid: only directions and spacings are used.
+        grid: Its grid.
+
+    Returns:
+        0 for an empty mask and for a single voxel.
+    """
+    from scipy.spatial.distance import pdist
+
+    mask = np.asarray(inside) != 0
+    if not mask.any():
+        return 0.0
+    points = _on_hull(_corners(mask) @ grid.affine[:3, :3].T)
+    return float(pdist(points).max(initial=0.0))
+
+
+def _on_hull(points: Points) -> Points:
+    """The corners of the convex hull of points (N, 3); all of them where they are few or lie in one plane."""
+    from scipy.spatial import ConvexHull, QhullError
+
+    if len(points) <= _FEW_POINTS:
+        return points
+    try:
+        return np.asarray(points[ConvexHull(points).vertices])
+    except QhullError:  # all in one plane
+        return points
+
+
 def _plane(grid: Grid, slice_axis: int) -> NDArray[np.float64]:
     """(2, 2) from voxel steps in a slice to millimetres in it, with all lengths and angles kept."""
     axes = np.delete(grid.affine[:3, :3], slice_axis, axis=1)
@@ -112,20 +148,21 @@ def _largest_first(
     A slice whose box is smaller than the longest diameter so far cannot hold a longer one.
     """
     slices = np.moveaxis(np.asarray(inside) != 0, slice_axis, 0)
-    rims = [(index, _rim(slices[index])) for index in np.flatnonzero(slices.any(axis=(1, 2)))]
+    rims = [(index, _corners(slices[index])) for index in np.flatnonzero(slices.any(axis=(1, 2)))]
     for index, rim in sorted(rims, key=lambda found: (-_box_diagonal(found[1] @ plane), found[0])):
         yield int(index), rim
 
 
-def _rim(picture: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The (N, 2) pixels at the ends of both their row and their column: the convex hull's corners are among them."""
-    row_ends, column_ends = np.zeros_like(picture), np.zeros_like(picture)
-    rows, columns = np.flatnonzero(picture.any(axis=1)), np.flatnonzero(picture.any(axis=0))
-    row_ends[rows, picture[rows].argmax(axis=1)] = True
-    row_ends[rows, picture.shape[1] - 1 - picture[rows, ::-1].argmax(axis=1)] = True
-    column_ends[picture[:, columns].argmax(axis=0), columns] = True
-    column_ends[picture.shape[0] - 1 - picture[::-1, columns].argmax(axis=0), columns] = True
-    return np.argwhere(row_ends & column_ends).astype(np.float64)
+def _corners(inside: Inside) -> NDArray[np.float64]:
+    """The (N, axes) voxels at the ends of their line along every axis: the convex hull's corners are among them."""
+    ends = inside.copy()
+    for axis in range(inside.ndim):
+        of_lines = np.zeros_like(inside)
+        first, last = inside.argmax(axis, keepdims=True), np.flip(inside, axis).argmax(axis, keepdims=True)
+        np.put_along_axis(of_lines, first, True, axis)
+        np.put_along_axis(of_lines, inside.shape[axis] - 1 - last, True, axis)
+        ends &= of_lines
+    return np.argwhere(ends).astype(np.float64)
 
 
 def _box_diagonal(points: Points) -> float:

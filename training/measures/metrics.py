@@ -12,9 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import GeometryError
+from datasets.image.mask import Inside
 from datasets.image.mask_box import mask_box
 from datasets.image.volume import Grid
-from training.measures.diameter import transverse_diameter_mm
+from training.measures.diameter import diameter_3d_mm, transverse_diameter_mm
+from training.measures.distance import to_nearest
+from training.measures.lesions import LesionCounts, lesion_counts
 
 MaskArray = NDArray[Any]
 """A mask as an array of any type; values other than 0 are inside."""
@@ -25,33 +28,51 @@ _NOWHERE = (slice(0, 0),) * 3
 SURFACE_TOLERANCE_MM = 1.0
 """How far apart two surfaces may lie and still count as one (2S-ICR, section 4.4): about one pixel of the T1 images."""
 
+MISS_DICE = 0.3
+"""A case with less is a miss: the mask lies elsewhere or is empty. Counted apart, since a mean hides them."""
+
 _ROUNDING_MM = 1e-5
 """Rounding error of a spacing in float32 and its squares: a surface exactly at the tolerance is within it."""
 
 
 @dataclass(frozen=True)
-class Agreement:
-    """All measures of one predicted mask against its reference.
+class Overlap:
+    """How far two masks lie on each other.
 
     Args:
         dice: 0..1; 1 where both are empty.
         assd_mm: Average symmetric surface distance; None where only one of the two is empty: there is no distance.
         hd95_mm: 95th percentile of the surface distances; None as above.
         surface_dice_1mm: Surface Dice at `SURFACE_TOLERANCE_MM`; 0 where only one of the two is empty.
-        volume_ml: Of the prediction.
-        reference_volume_ml: Of the reference.
-        diameter_mm: Largest diameter of the prediction in one slice.
-        reference_diameter_mm: The same of the reference.
     """
 
     dice: float
     assd_mm: float | None
     hd95_mm: float | None
     surface_dice_1mm: float
+
+
+@dataclass(frozen=True)
+class Agreement(Overlap):
+    """All measures of one predicted mask against its reference.
+
+    Args:
+        volume_ml: Of the prediction.
+        reference_volume_ml: Of the reference.
+        diameter_mm: Largest diameter of the prediction in one slice.
+        reference_diameter_mm: The same of the reference.
+        diameter_3d_mm: Largest diameter of the prediction in any direction.
+        reference_diameter_3d_mm: The same of the reference.
+        lesions: Lesions detected, missed and false.
+    """
+
     volume_ml: float
     reference_volume_ml: float
     diameter_mm: float
     reference_diameter_mm: float
+    diameter_3d_mm: float
+    reference_diameter_3d_mm: float
+    lesions: LesionCounts
 
 
 def agreement(predicted: MaskArray, reference: MaskArray, grid: Grid, slice_axis: int) -> Agreement:
@@ -66,21 +87,22 @@ def agreement(predicted: MaskArray, reference: MaskArray, grid: Grid, slice_axis
     Raises:
         GeometryError: As `surface_distances`.
     """
-    one, other = _inside(predicted, reference)
-    require_grid(grid, one)
-    window = mask_box(one | other) or _NOWHERE
-    one, other = one[window], other[window]
-    ways = _distances(one, other, grid)
+    one, other = _in_window(predicted, reference, grid)
     return Agreement(
-        dice=dice(one, other),
-        assd_mm=_none_if_infinite(_average(ways)),
-        hd95_mm=_none_if_infinite(_percentile_95(ways)),
-        surface_dice_1mm=_share_within(ways, SURFACE_TOLERANCE_MM),
+        **vars(_overlap(one, other, grid)),
         volume_ml=volume_ml(one, grid),
         reference_volume_ml=volume_ml(other, grid),
         diameter_mm=transverse_diameter_mm(one, grid, slice_axis),
         reference_diameter_mm=transverse_diameter_mm(other, grid, slice_axis),
+        diameter_3d_mm=diameter_3d_mm(one, grid),
+        reference_diameter_3d_mm=diameter_3d_mm(other, grid),
+        lesions=lesion_counts(one, other),
     )
+
+
+def overlap(predicted: MaskArray, reference: MaskArray, grid: Grid) -> Overlap:
+    """Dice and the surface measures alone; arguments and errors as `agreement`."""
+    return _overlap(*_in_window(predicted, reference, grid), grid)
 
 
 def dice(a: MaskArray, b: MaskArray) -> float:
@@ -101,6 +123,11 @@ def dice(a: MaskArray, b: MaskArray) -> float:
     return 2.0 * int((one & other).sum()) / total if total else 1.0
 
 
+def is_miss(dice_of_case: float) -> bool:
+    """Whether a case's Dice is that of a miss, below `MISS_DICE`."""
+    return dice_of_case < MISS_DICE
+
+
 def surface_distances(a: MaskArray, b: MaskArray, grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Distances in millimetres from each surface voxel of one mask to the other's nearest surface voxel.
 
@@ -117,10 +144,7 @@ def surface_distances(a: MaskArray, b: MaskArray, grid: Grid) -> tuple[NDArray[n
     Raises:
         GeometryError: An array has another shape than the grid, or the grid's axes are not at right angles.
     """
-    one, other = _inside(a, b)
-    require_grid(grid, one)
-    window = mask_box(one | other) or _NOWHERE
-    return _distances(one[window], other[window], grid)
+    return _distances(*_in_window(a, b, grid), grid)
 
 
 def assd_mm(a: MaskArray, b: MaskArray, grid: Grid) -> float:
@@ -169,23 +193,29 @@ def volume_ml(inside: MaskArray, grid: Grid) -> float:
     return int(np.count_nonzero(inside)) * grid.voxel_volume_mm3 / 1000.0
 
 
-def _distances(
-    one: NDArray[np.bool_], other: NDArray[np.bool_], grid: Grid
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _in_window(a: MaskArray, b: MaskArray, grid: Grid) -> tuple[Inside, Inside]:
+    """Both masks in the smallest box that holds both: beyond it all is outside, so that no measure differs."""
+    one, other = _inside(a, b)
+    require_grid(grid, one)
+    window = mask_box(one | other) or _NOWHERE
+    return one[window], other[window]
+
+
+def _overlap(one: Inside, other: Inside, grid: Grid) -> Overlap:
+    ways = _distances(one, other, grid)
+    return Overlap(
+        dice=dice(one, other),
+        assd_mm=_none_if_infinite(_average(ways)),
+        hd95_mm=_none_if_infinite(_percentile_95(ways)),
+        surface_dice_1mm=_share_within(ways, SURFACE_TOLERANCE_MM),
+    )
+
+
+def _distances(one: Inside, other: Inside, grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Distances in both directions between the surfaces of two masks, cut to a window beyond which all is outside."""
     flat = [axis for axis in range(3) if grid.shape[axis] == 1]
     first, second = _surface(one, flat), _surface(other, flat)
-    if not (first.any() and second.any()):
-        return np.full(np.count_nonzero(first), np.inf), np.full(np.count_nonzero(second), np.inf)
-    return _to_nearest(second, grid)[first], _to_nearest(first, grid)[second]
-
-
-def _to_nearest(surface: NDArray[np.bool_], grid: Grid) -> NDArray[np.float64]:
-    """Millimetres from each voxel to the nearest voxel of a surface; twice as fast as scipy's transform."""
-    from edt import edt
-
-    away = np.asfortranarray(~surface)
-    return np.asarray(edt(away, anisotropy=grid.spacing, black_border=False, parallel=1), dtype=np.float64)
+    return to_nearest(second, first, grid.spacing), to_nearest(first, second, grid.spacing)
 
 
 def _average(ways: tuple[NDArray[np.float64], NDArray[np.float64]]) -> float:
@@ -208,14 +238,18 @@ def _none_if_infinite(distance_mm: float) -> float | None:
     return None if np.isinf(distance_mm) else distance_mm
 
 
-def _inside(a: MaskArray, b: MaskArray) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _inside(a: MaskArray, b: MaskArray) -> tuple[Inside, Inside]:
     if a.shape != b.shape:
         raise GeometryError(
             "mask-shapes",
             f"Expected two masks of one shape, got {tuple(a.shape)} and {tuple(b.shape)}.",
             remedy="Resample one onto the other's grid first.",
         )
-    return np.asarray(a) != 0, np.asarray(b) != 0
+    return _as_inside(a), _as_inside(b)
+
+
+def _as_inside(mask: MaskArray) -> Inside:
+    return mask if mask.dtype == np.bool_ else np.asarray(mask != 0)
 
 
 def require_grid(grid: Grid, *masks: MaskArray) -> None:
@@ -239,12 +273,13 @@ def require_grid(grid: Grid, *masks: MaskArray) -> None:
         )
 
 
-def _surface(inside: NDArray[np.bool_], flat: list[int]) -> NDArray[np.bool_]:
+def _surface(inside: Inside, flat: list[int]) -> Inside:
     """Voxels inside with a face neighbour outside, whatever lies along the flat axes."""
-    from scipy.ndimage import binary_erosion, generate_binary_structure
-
-    neighbours = generate_binary_structure(inside.ndim, 1)
-    for axis in flat:
-        neighbours[tuple((0, 2) if at == axis else slice(None) for at in range(inside.ndim))] = False
-    surface: NDArray[np.bool_] = inside & ~binary_erosion(inside, neighbours)
+    around = np.pad(inside, 1)
+    middle = [slice(1, -1)] * inside.ndim
+    core = np.ones_like(inside)
+    for axis in set(range(inside.ndim)) - set(flat):
+        for neighbours in (slice(None, -2), slice(2, None)):
+            core &= around[tuple(neighbours if at == axis else cut for at, cut in enumerate(middle))]
+    surface: Inside = inside & ~core
     return surface

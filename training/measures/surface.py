@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.image.mask import Inside
+from training.measures.distance import to_nearest
 
 _ROUNDING_MM = 1e-5
 """Rounding error of a distance in float32: a surface exactly at the tolerance is within it."""
@@ -82,10 +83,7 @@ def surface_distances_by_area(first: Inside, second: Inside, spacing: Sequence[f
     table = _table(tuple(spacing))
     codes = [_codes(inside) for inside in (first, second)]
     surfaces = [(code != 0) & (code != table.size - 1) for code in codes]
-    distances = [
-        _to_nearest(other, spacing)[own] if other.any() else np.full(np.count_nonzero(own), np.inf)
-        for own, other in (surfaces, surfaces[::-1])
-    ]
+    distances = [to_nearest(other, own, spacing) for own, other in (surfaces, surfaces[::-1])]
     areas = [table[code[surface]] for code, surface in zip(codes, surfaces, strict=True)]
     return SurfaceDistances(distances[0], distances[1], areas[0], areas[1])
 
@@ -109,13 +107,6 @@ def _codes(inside: Inside) -> NDArray[np.uint8]:
         window = around[tuple(slice(at, size - 1 + at) for at, size in zip(corner, around.shape, strict=True))]
         codes = np.bitwise_or(np.left_shift(codes, 1, dtype=np.uint8), window)
     return codes
-
-
-def _to_nearest(surface: Inside, spacing: Sequence[float]) -> NDArray[np.float64]:
-    from edt import edt
-
-    away = np.asfortranarray(~surface)
-    return np.asarray(edt(away, anisotropy=tuple(spacing), black_border=False, parallel=1), dtype=np.float64)
 
 
 def _percentile(distances: NDArray[np.float64], areas: NDArray[np.float64], percent: float) -> float:

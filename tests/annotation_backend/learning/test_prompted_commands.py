@@ -109,6 +109,8 @@ def test_each_case_is_drawn_by_the_fold_that_never_saw_it(trained: tuple[Path, d
     status, found = run("evaluate_model", folder, "--cohort", cohort, *GLOBS, "--seeds", 1)
     assert status == 0
     assert found["model"] == f"{folder.name} (2 folds)"
+    assert found["summary"]["folds"] == document["folds"]
+    assert (found["summary"]["method"], found["summary"]["learned_from"]) == ("six-points", [])
     for number, fold in enumerate(document["folds"], start=1):
         only = ("--only", ",".join(fold))
         _, own = run("evaluate_model", folder / f"fold-{number}", "--cohort", cohort, *GLOBS, "--seeds", 1, *only)

@@ -83,6 +83,7 @@ def test_page_shows_the_curve_and_the_figures(documents: list[dict[str, Any]]) -
     summary = documents[0]["summary"]
     assert f"{summary['dice']['mean'][5]:.3f}<small>± {summary['dice']['sd'][5]:.3f}</small>" in page
     assert page.count("Bland-Altman plot") == 2
+    assert f"<dd>{sum(case['dice'][-1] < 0.3 for case in documents[0]['cases'])} of 5 case(s) with a Dice" in page
     for case in documents[0]["cases"]:
         assert f'<td class="words">{case["case"]}</td>' in page
         assert f"<td>{case['dice'][10]:.3f}</td>" in page

@@ -13,11 +13,12 @@ from annotation_backend.learning.trial import (
     EvaluationPlan,
     cohort_for,
     comparison_of,
+    document_of,
     evaluate_model,
     refusals,
     require_clicks_for,
 )
-from annotation_backend.registry.chosen_model import ChosenModel, choose_model, seen_cases
+from annotation_backend.registry.chosen_model import choose_model
 from datasets.errors import RejectedInput
 from datasets.files import write_bytes
 from training.prompts.simulated_clicks import ClickRule
@@ -45,6 +46,7 @@ class Command(MaskloopCommand):
         parser.add_argument("--slices-per-case", type=int, metavar="N", help="most slices of each case")
         parser.add_argument("--against", nargs="+", default=[], metavar="MODEL", help="other models, compared in pairs")
         parser.add_argument("--page", type=a_path, metavar="FILE.html", help="write a page with Dice against clicks")
+        parser.add_argument("--masks", type=a_path, metavar="FOLDER", help="write the masks that are drawn")
         parser.add_argument("--dry-run", action="store_true", help="only say which cases would be drawn")
         add_device(parser)
 
@@ -72,10 +74,11 @@ class Command(MaskloopCommand):
         documents, findings = [], []
         for model, cohort in zip(models, cohorts, strict=True):
             show = self.progress(f"{model.title}: session")
-            found = evaluate_model(model, cohort.cases, plan, resample=given.resample, progress=show)
-            documents.append(found.as_dict())
-            documents[-1]["summary"]["mask_values"] = list(cohort.cases[0].values)
-            findings += refusals(found, cohort.findings) + _learned_from(model, [case.case for case in cohort.cases])
+            found = evaluate_model(
+                model, cohort.cases, plan, resample=given.resample, masks=options["masks"], progress=show
+            )
+            documents.append(document_of(found, model, cohort))
+            findings += refusals(found, cohort.findings) + _learned_from(documents[-1])
             self._tell(documents[-1])
         return self._document(documents, options["page"]), list(dict.fromkeys(findings))
 
@@ -101,13 +104,13 @@ class Command(MaskloopCommand):
         self.say(f"  worst: {worst['case']}, {worst['dice']:.3f}")
 
 
-def _learned_from(model: ChosenModel, cases: list[str]) -> list[str]:
+def _learned_from(document: dict[str, Any]) -> list[str]:
     """A finding if cases have the names of a single model's training examples; folds are never tried on their own."""
-    if not (seen := seen_cases(model, cases)):
+    if not (seen := document["summary"]["learned_from"]):
         return []
     names = ", ".join(seen[:5]) + (f" and {len(seen) - 5} more" if len(seen) > 5 else "")
     return [
-        f"{len(seen)} case(s) have the name of a training example of {model.title}: {names}. "
+        f"{len(seen)} case(s) have the name of a training example of {document['model']}: {names}. "
         "Their figures are not held-out; evaluate the folder of its folds instead. [learned-from]"
     ]
 
