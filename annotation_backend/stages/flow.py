@@ -3,7 +3,7 @@
 A case that is locked waits: saves, verdicts, exclusions and stages all lock it first.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from django.db import transaction
@@ -64,7 +64,7 @@ def finish(row: CaseStage, *, person: User | None = None, why: str = "") -> list
             if row.rules is not None and before.stage in row.rules.after:
                 _close(before, StageState.DONE, person=person, why=f"{row.stage} is done")
         _close(row, StageState.DONE, person=person, why=why)
-        return _open_what_follows(row.case, row.stage)
+        return _open_what_follows(row.case, row.stage, is_added=row.is_added)
 
 
 def send_back(row: CaseStage, *, person: User | None, why: str) -> list[CaseStage]:
@@ -110,6 +110,34 @@ def reopen(case: Case, *, why: str) -> list[CaseStage]:
         before = [stage for stage in case.protocol.steps if stage.name in last.rules.after]
         again += [_open(case, stage, why=why) for stage in before if lets_go_on(stage)]
     return again
+
+
+def add(case: Case, names: Collection[str], *, person: User | None, why: str) -> list[CaseStage]:
+    """Opens stages for a finished case that a later version of the protocol added; none where it is not finished.
+
+    What was approved stays so until somebody decides otherwise there: nothing that was looked at has changed.
+
+    Args:
+        case: The case.
+        names: Of the stages that were added; those before which another is not done wait for it.
+        person: Who changed the protocol; None for a command.
+        why: Kept with the change.
+    """
+    with transaction.atomic():
+        lock(case)
+        steps = case.protocol.steps
+        if not is_finished(case):
+            return []
+        due = [
+            stage
+            for stage in steps
+            if stage.name in names
+            and stage.after
+            and not is_ladder_rung(stage, steps)
+            and not _was_in(case, stage)
+            and _may_begin(case, stage)
+        ]
+        return [_open(case, stage, why=why, person=person, is_added=True) for stage in due]
 
 
 def follow(case: Case, drawn: Mapping[int, datetime]) -> list[CaseStage]:
@@ -194,21 +222,23 @@ def _named(row: CaseStage, name: str, code: str, words: str) -> Stage:
 
 
 def _is_complete(row: CaseStage, stage: Stage, drawn: Mapping[int, datetime]) -> bool:
-    """Whether all that a drawing stage wants is drawn, and some of it in this round where it is not the first.
+    """Whether all that a drawing stage wants is drawn, and some of it since it was opened where it is done once more.
 
     One that lets the next begin goes on in a later round: nobody knows how many slices are still to be repaired.
     """
     if stage.opens_next is OpensNext.HAND_IN or stage.slices is WantedSlices.ADJACENT:
         return False
-    since = [moment for moment in drawn.values() if row.round == 1 or moment > row.opened_at]
+    since = [moment for moment in drawn.values() if not row.is_repeated or moment > row.opened_at]
     if stage.slices is WantedSlices.CENTRE:
         return bool(since)
-    if row.round > 1 and lets_go_on(stage):
+    if row.is_repeated and lets_go_on(stage):
         return False
     return bool(since) and set(row.case.slices.values_list("index", flat=True)) <= set(drawn)
 
 
-def _open_what_follows(case: Case, name: str, *, newest: datetime | None = None) -> list[CaseStage]:
+def _open_what_follows(
+    case: Case, name: str, *, newest: datetime | None = None, is_added: bool = False
+) -> list[CaseStage]:
     """Opens the stages after one that is done, or goes on; one that was closed since `newest` stays closed."""
     steps = case.protocol.steps
     opened = []
@@ -219,7 +249,7 @@ def _open_what_follows(case: Case, name: str, *, newest: datetime | None = None)
         is_behind = last is not None and newest is not None and last.closed_at is not None and newest <= last.closed_at
         if (last is not None and last.is_open) or is_behind or not _may_begin(case, stage):
             continue
-        opened.append(_open(case, stage))
+        opened.append(_open(case, stage, is_added=is_added))
     return opened
 
 
@@ -239,6 +269,10 @@ def _open_what_is_due(case: Case, steps: Iterable[Stage]) -> None:
                 _open(case, stage)
 
 
+def _was_in(case: Case, stage: Stage) -> bool:
+    return CaseStage.objects.filter(case=case, stage=stage.name).exclude(state=StageState.ENDED).exists()
+
+
 def _may_begin(case: Case, stage: Stage) -> bool:
     """Whether all stages before one are done, or let it begin while they go on."""
     steps = {one.name: one for one in case.protocol.steps}
@@ -250,12 +284,22 @@ def _may_begin(case: Case, stage: Stage) -> bool:
     return True
 
 
-def _open(case: Case, stage: Stage, *, is_fresh: bool = False, why: str = "", is_sent_back: bool = False) -> CaseStage:
+def _open(
+    case: Case,
+    stage: Stage,
+    *,
+    why: str = "",
+    person: User | None = None,
+    is_fresh: bool = False,
+    is_added: bool = False,
+    is_sent_back: bool = False,
+) -> CaseStage:
     last = CaseStage.objects.filter(case=case, stage=stage.name).order_by("round").last()
     if last is not None and last.is_open:
         return last
-    row = CaseStage.objects.create(case=case, stage=stage.name, round=last.round + 1 if last else 1, is_fresh=is_fresh)
-    Transition.objects.create(row=row, state=StageState.OPEN, why=why[:200], created=row.opened_at)
+    number = last.round + 1 if last else 1
+    row = CaseStage.objects.create(case=case, stage=stage.name, round=number, is_fresh=is_fresh, is_added=is_added)
+    Transition.objects.create(row=row, state=StageState.OPEN, person=person, why=why[:200], created=row.opened_at)
     stage_opened.send(sender=CaseStage, row=row, is_sent_back=is_sent_back)
     return row
 

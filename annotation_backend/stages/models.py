@@ -42,6 +42,9 @@ class CaseStage(models.Model):
     state = models.CharField(max_length=10, choices=StageState.choices, default=StageState.OPEN)
     is_fresh = models.BooleanField(default=False, help_text="What was drawn before it opened counts no more")
     is_control = models.BooleanField(default=False, help_text="One person's work on a control case")
+    is_added = models.BooleanField(
+        default=False, help_text="Opened for a finished case by a later version; its approval holds meanwhile"
+    )
     opened_at = models.DateTimeField(default=now)
     closed_at = models.DateTimeField(null=True)
 
@@ -71,6 +74,11 @@ class CaseStage(models.Model):
     def is_open(self) -> bool:
         """Whether work on it can go on."""
         return self.state == StageState.OPEN
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether only what is drawn since it was opened is done in it: the case had been drawn before."""
+        return self.round > 1 or self.is_added
 
     @property
     def rules(self) -> Stage | None:

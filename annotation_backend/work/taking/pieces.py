@@ -75,8 +75,8 @@ def own_saves(row: CaseStage, person: User) -> dict[int, datetime]:
 
 
 def is_done(row: CaseStage, drawn: Mapping[int, datetime], index: int) -> bool:
-    """Whether a slice is drawn; in a later round, whether it was drawn since that began."""
-    return index in drawn and (row.round == 1 or drawn[index] > row.opened_at)
+    """Whether a slice is drawn; where a case is drawn once more, whether it was drawn since that began."""
+    return index in drawn and (not row.is_repeated or drawn[index] > row.opened_at)
 
 
 def outwards(indices: Iterable[int], drawn: Collection[int]) -> list[int]:
