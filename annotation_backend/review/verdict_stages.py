@@ -6,7 +6,7 @@ from annotation_backend.job_queue import queue_once
 from annotation_backend.labeling.jobs import mirror_case_states
 from annotation_backend.labeling.models import CaseMask, LabelingTask, TaskState
 from annotation_backend.labeling.versions.standing import Standing
-from annotation_backend.review.models import Review, Verdict, latest_review
+from annotation_backend.review.models import Comment, Review, Verdict, latest_review
 from annotation_backend.stages.assigning import hand_in
 from annotation_backend.stages.flow import finish, follow, open_rows, reopen, send_back, send_down
 from annotation_backend.stages.hiding import is_blind_still
@@ -79,18 +79,27 @@ def follow_verdicts(review: Review, stage: Stage) -> None:
     verdicts = {Verdict(one.verdict) for one in given}
     state = TaskState.APPROVED if verdicts == {Verdict.APPROVE} else TaskState.RETURNED
     why = "; ".join(one.comment for one in given if one.comment)
+    asked: list[int] | None = None
     if state is TaskState.APPROVED:
         finish(row, person=review.reviewer, why="approved")
     elif Verdict.RETURN in verdicts:
-        send_back(row, person=review.reviewer, why=why)
+        asked = asked_for(case)
+        send_back(row, person=review.reviewer, why=why, slices=asked)
     else:
         send_down(row, person=review.reviewer, why=review.quality_words)
         state = TaskState.PENDING
     said = why[:4000] if state is TaskState.RETURNED else ""
     tasks = LabelingTask.objects.filter(case=case)
     tasks = tasks if state is TaskState.PENDING else tasks.exclude(state=TaskState.PENDING)
+    tasks = tasks.filter(slice_index__in=asked) if state is TaskState.RETURNED and asked else tasks
     tasks.update(state=state, review_comment=said)
     queue_once(mirror_case_states, case_code=case.code)
+
+
+def asked_for(case: Case) -> list[int] | None:
+    """The slices that a return asks for: those with open comments; None, the whole case, where there are none."""
+    open_ones = Comment.objects.open().filter(case=case)
+    return sorted(set(open_ones.values_list("slice_index", flat=True))) or None
 
 
 def shown_reviews(case: Case, person: User) -> list[Review]:

@@ -11,7 +11,7 @@ from django.utils.timezone import now
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.registration.register import require_in_use
-from annotation_backend.stages.flow import close_control, finish, lock
+from annotation_backend.stages.flow import begin_what_follows, close_control, finish, lets_go_on, lock
 from annotation_backend.stages.models import (
     WHOLE_CASE,
     AssignedSlice,
@@ -241,8 +241,12 @@ def give_back(assignment: Assignment, *, state: AssignmentState = AssignmentStat
         _end(assignment, state)
 
 
-def hand_in(assignment: Assignment) -> list[CaseStage]:
+def hand_in(assignment: Assignment, *, drawn: Collection[int] = ()) -> list[CaseStage]:
     """Says that a piece of work is complete; closes its stage where nothing of it is left, and returns what opened.
+
+    Args:
+        assignment: The piece.
+        drawn: Slices of the case that are drawn: handing in confirms those that came back and stay as they are.
 
     Raises:
         RejectedInput: It has ended already (``assignment-ended``).
@@ -258,22 +262,28 @@ def hand_in(assignment: Assignment) -> list[CaseStage]:
             close_control(row)
             return []
         stage = row.rules
-        if stage is None or not row.is_open or not _is_handed_in(row, stage):
+        if stage is None or not row.is_open or Assignment.objects.filter(row=row, state=AssignmentState.OPEN).exists():
             return []
-        return finish(row, person=assignment.person, why="handed in")
+        if _is_handed_in(row, stage, drawn):
+            return finish(row, person=assignment.person, why="handed in")
+        return begin_what_follows(row) if row.round > 1 and lets_go_on(stage) and drawn else []
 
 
-def _is_handed_in(row: CaseStage, stage: Stage) -> bool:
-    """Whether every reader of a stage handed in, and all that has to be."""
-    if Assignment.objects.filter(row=row, state=AssignmentState.OPEN).exists():
-        return False
+def _is_handed_in(row: CaseStage, stage: Stage, drawn: Collection[int]) -> bool:
+    """Whether every reader of a stage handed in, and all that has to be; what is open is none of it.
+
+    What came back is complete once all is drawn, whatever its stage asked for in the first round.
+    """
     if stage.keeps_readings:
         return Reading.objects.filter(row=row, handed_in_at__isnull=False).count() >= stage.readers
-    if not stage.draws or stage.slices is not WantedSlices.ALL or stage.opens_next is not OpensNext.HAND_IN:
-        return stage.draws and stage.opens_next is OpensNext.HAND_IN
+    if not stage.draws:
+        return False
+    every = set(row.case.slices.values_list("index", flat=True)) if stage.slices is WantedSlices.ALL else set()
+    if stage.opens_next is not OpensNext.HAND_IN:
+        return row.round > 1 and bool(drawn) and every <= set(drawn)
     held = AssignedSlice.objects.filter(row=row, is_held=True)
     indices = set(held.values_list("slice_index", flat=True))
-    return WHOLE_CASE in indices or set(row.case.slices.values_list("index", flat=True)) <= indices
+    return WHOLE_CASE in indices or every <= indices
 
 
 def _free_seat(row: CaseStage, stage: Stage, person: User, slices: Collection[int]) -> int:

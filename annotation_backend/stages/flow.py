@@ -67,10 +67,18 @@ def finish(row: CaseStage, *, person: User | None = None, why: str = "") -> list
         return _open_what_follows(row.case, row.stage, is_added=row.is_added)
 
 
-def send_back(row: CaseStage, *, person: User | None, why: str) -> list[CaseStage]:
+def send_back(
+    row: CaseStage, *, person: User | None, why: str, slices: Collection[int] | None = None
+) -> list[CaseStage]:
     """Closes a stage as sent back and opens the one that its protocol names, for the people who did it before.
 
     Where that one went on meanwhile, its round ends here: what is asked for is a new one's work.
+
+    Args:
+        row: The stage.
+        person: Who sends it back.
+        why: What is asked for.
+        slices: Those that it is about; None for the whole case.
 
     Raises:
         RejectedInput: It is closed already, or the protocol names no stage to return to (``stage-no-return``).
@@ -81,7 +89,7 @@ def send_back(row: CaseStage, *, person: User | None, why: str) -> list[CaseStag
         _close(row, StageState.RETURNED, person=person, why=why)
         for going_on in CaseStage.objects.filter(case=row.case, stage=target.name, state=StageState.OPEN):
             _close(going_on, StageState.DONE, person=person, why=f"{row.stage} sent the case back")
-        again = _open(row.case, target, why=why, is_sent_back=True)
+        again = _open(row.case, target, why=why, asked=slices, is_sent_back=True)
         sent_back.send(sender=CaseStage, row=again, why=why)
         return [again]
 
@@ -137,7 +145,7 @@ def add(case: Case, names: Collection[str], *, person: User | None, why: str) ->
             and not _was_in(case, stage)
             and _may_begin(case, stage)
         ]
-        return [_open(case, stage, why=why, person=person, is_added=True) for stage in due]
+        return [_open(case, stage, why=why, person=person, asked=None, is_added=True) for stage in due]
 
 
 def follow(case: Case, drawn: Mapping[int, datetime]) -> list[CaseStage]:
@@ -160,9 +168,32 @@ def follow(case: Case, drawn: Mapping[int, datetime]) -> list[CaseStage]:
                 continue
             if _is_complete(row, stage, drawn):
                 opened += finish(row, why="every slice is drawn")
-            elif lets_go_on(stage) and drawn:
-                opened += _open_what_follows(case, row.stage, newest=max(drawn.values()))
+            elif lets_go_on(stage) and (since := _drawn_in(row, drawn)):
+                opened += _open_what_follows(case, row.stage, newest=max(since), is_added=row.is_added)
     return opened
+
+
+def ask_no_more(case: Case, index: int) -> bool:
+    """Takes a slice out of what a return asks for: its comments were closed, drawn again or not.
+
+    Must run in a transaction that holds the case's lock.
+
+    Returns:
+        Whether it was asked for.
+    """
+    asking = [row for row in open_rows(case) if row.asked_slices and index in row.asked_slices]
+    for row in asking:
+        row.asked_slices = [one for one in row.asked_slices or () if one != index]
+        row.save(update_fields=["asked_slices"])
+    return bool(asking)
+
+
+def begin_what_follows(row: CaseStage) -> list[CaseStage]:
+    """Opens the stages after a drawing stage that lets them begin, and goes on itself; returns those.
+
+    Must run in a transaction that holds the case's lock.
+    """
+    return _open_what_follows(row.case, row.stage, is_added=row.is_added)
 
 
 def lets_go_on(stage: Stage) -> bool:
@@ -221,10 +252,16 @@ def _named(row: CaseStage, name: str, code: str, words: str) -> Stage:
     return found
 
 
-def _is_complete(row: CaseStage, stage: Stage, drawn: Mapping[int, datetime]) -> bool:
-    """Whether all that a drawing stage wants is drawn, and some of it since it was opened where it is done once more.
+def _drawn_in(row: CaseStage, drawn: Mapping[int, datetime]) -> list[datetime]:
+    """When slices were drawn that count in a stage: what was before it was added does not."""
+    return [moment for moment in drawn.values() if not row.is_added or moment > row.opened_at]
 
-    One that lets the next begin goes on in a later round: nobody knows how many slices are still to be repaired.
+
+def _is_complete(row: CaseStage, stage: Stage, drawn: Mapping[int, datetime]) -> bool:
+    """Whether all that a drawing stage wants is drawn, and what is asked for once more since then.
+
+    Whoever has a whole case back says when it is repaired, by handing in. So does a stage that lets the next one begin
+    go on in a later round: nobody knows how many slices are still to be repaired.
     """
     if stage.opens_next is OpensNext.HAND_IN or stage.slices is WantedSlices.ADJACENT:
         return False
@@ -233,7 +270,10 @@ def _is_complete(row: CaseStage, stage: Stage, drawn: Mapping[int, datetime]) ->
         return bool(since)
     if row.is_repeated and lets_go_on(stage):
         return False
-    return bool(since) and set(row.case.slices.values_list("index", flat=True)) <= set(drawn)
+    if row.is_repeated and row.asked_slices is None and row.assignments.filter(state=AssignmentState.OPEN).exists():
+        return False
+    is_repaired = all(index in drawn and drawn[index] > row.opened_at for index in row.asked_slices or ())
+    return bool(since) and is_repaired and set(row.case.slices.values_list("index", flat=True)) <= set(drawn)
 
 
 def _open_what_follows(
@@ -290,15 +330,34 @@ def _open(
     *,
     why: str = "",
     person: User | None = None,
+    asked: Collection[int] | None = (),
     is_fresh: bool = False,
     is_added: bool = False,
     is_sent_back: bool = False,
 ) -> CaseStage:
+    """Opens a stage's next round, unless one is open.
+
+    Args:
+        case: The case.
+        stage: Its rules.
+        why: Why it is opened.
+        person: Who opened it; None for the way itself.
+        asked: Slices to be drawn again; None for all, none where nothing is asked for once more.
+        is_fresh: Whether what was drawn before counts no more.
+        is_added: Whether a later version of the protocol added it behind what the case has been through.
+        is_sent_back: Whether a later stage sent the case back.
+    """
     last = CaseStage.objects.filter(case=case, stage=stage.name).order_by("round").last()
     if last is not None and last.is_open:
         return last
-    number = last.round + 1 if last else 1
-    row = CaseStage.objects.create(case=case, stage=stage.name, round=number, is_fresh=is_fresh, is_added=is_added)
+    row = CaseStage.objects.create(
+        case=case,
+        stage=stage.name,
+        round=last.round + 1 if last else 1,
+        is_fresh=is_fresh,
+        is_added=is_added,
+        asked_slices=None if asked is None else sorted(asked),
+    )
     Transition.objects.create(row=row, state=StageState.OPEN, person=person, why=why[:200], created=row.opened_at)
     stage_opened.send(sender=CaseStage, row=row, is_sent_back=is_sent_back)
     return row

@@ -45,6 +45,9 @@ class CaseStage(models.Model):
     is_added = models.BooleanField(
         default=False, help_text="Opened for a finished case by a later version; its approval holds meanwhile"
     )
+    asked_slices = models.JSONField(
+        default=list, null=True, help_text="Slices that a return asks to be drawn again; None: the whole case"
+    )
     opened_at = models.DateTimeField(default=now)
     closed_at = models.DateTimeField(null=True)
 
@@ -74,6 +77,10 @@ class CaseStage(models.Model):
     def is_open(self) -> bool:
         """Whether work on it can go on."""
         return self.state == StageState.OPEN
+
+    def asks_for(self, index: int) -> bool:
+        """Whether a return asks for a slice; what it does not ask for stays as it was drawn."""
+        return self.asked_slices is None or index in self.asked_slices
 
     @property
     def is_repeated(self) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from annotation_backend.cases.models import Case
 from annotation_backend.stages.models import CaseStage, StageState
+from datasets.pictures.slice_runs import in_short
 from datasets.study.stage import DrawingMethod, Stage, StageWork, WantedSlices
 
 _SLICES = {
@@ -40,6 +41,9 @@ class Step:
     @property
     def is_next(self) -> str:
         """What is to be done, such as ``a radiologist gives a verdict``."""
+        if self.stage.draws and (asked := self.row.asked_slices):
+            slices = f"slice{'s' if len(asked) > 1 else ''} {in_short(asked)}"
+            return f"{_doers(self.stage)} draws {slices} again, and confirms the others"
         return f"{_doers(self.stage)} {_work(self.stage)}"
 
 

@@ -42,6 +42,8 @@ class OwnPiece:
         next_task: The slice to go on with; None where none is left, or for a review.
         returned: What a reviewer asks for, by slice; empty where it did not come back.
         pinned: Open comments that are pinned to a slice, by slice.
+        asked: Those that were drawn and that a return asks for again; None where the piece did not come back.
+        undrawn: Those that nobody drew ever, where it came back.
     """
 
     assignment: Assignment
@@ -51,6 +53,8 @@ class OwnPiece:
     next_task: LabelingTask | None
     returned: Mapping[int, str]
     pinned: Mapping[int, str] = field(default_factory=dict)
+    asked: Sequence[int] | None = None
+    undrawn: Sequence[int] = ()
 
     @property
     def case(self) -> Case:
@@ -61,6 +65,21 @@ class OwnPiece:
     def has_next_pinned(self) -> bool:
         """Whether somebody pinned a comment to the slice that is next."""
         return self.next_task is not None and self.next_task.slice_index in self.pinned
+
+    @property
+    def came_back(self) -> bool:
+        """Whether it came back with something drawn, to be drawn again or confirmed."""
+        return self.asked is not None and bool(self.asked or self.kept)
+
+    @property
+    def drawn_again(self) -> list[int]:
+        """Slices that a return asks for and that were drawn since."""
+        return [index for index in self.asked or () if index in self.drawn]
+
+    @property
+    def kept(self) -> list[int]:
+        """Slices that stay as they were drawn before it came back."""
+        return [index for index in self.drawn if index not in (self.asked or ())]
 
     @property
     def is_drawing(self) -> bool:
@@ -217,19 +236,31 @@ def _piece(
     returned = [index for index in left if index in back and index in drawn]
     returned.sort(key=lambda index: index not in pinned)
     proposed = [one.begins_at] if one.begins_at in left else []
-    first = next(iter(returned or proposed or _in_order(left, stage, drawn)), None)
+    first = next(iter(returned or proposed or _in_order(left, one, stage, drawn)), None)
     if stage.slices is WantedSlices.CENTRE:  # one slice is wanted, whichever the person chooses
+        done = [index for index in done if one.row.round == 1 or drawn[index] > one.row.opened_at]
         slices = done[:1] or ([first] if first is not None else [])
         done, first = done[:1], None if done else first
         back = {index: words for index, words in back.items() if index in slices}
-    return OwnPiece(one, stage, slices, done, tasks[first] if first is not None else None, back, pinned)
+    came_back = one.row.round > 1 and not (is_apart or one.row.is_fresh or stage.slices is WantedSlices.CENTRE)
+    return OwnPiece(
+        one,
+        stage,
+        slices,
+        done,
+        tasks[first] if first is not None else None,
+        back,
+        pinned,
+        asked=[index for index in slices if index in drawn and one.row.asks_for(index)] if came_back else None,
+        undrawn=[index for index in slices if index not in drawn] if came_back else (),
+    )
 
 
-def _in_order(left: list[int], stage: Stage, drawn: Collection[int]) -> list[int]:
-    """The slices that are left, in the order in which they are to be drawn."""
+def _in_order(left: list[int], one: Assignment, stage: Stage, drawn: Collection[int]) -> list[int]:
+    """The slices that are left in their order: outwards from what is drawn or largest, or as they lie."""
     if stage.slices is WantedSlices.ADJACENT:
         return outwards(left, drawn)
-    return left
+    return left if one.begins_at is None else outwards(left, [one.begins_at])
 
 
 def _is_back(task: LabelingTask) -> bool:

@@ -10,8 +10,11 @@ from annotation_backend.labeling.models import CaseMask
 from annotation_backend.labeling.signals import saves_settled, time_passed
 from annotation_backend.review.signals import case_opened
 from annotation_backend.stages.leases import note_work
+from annotation_backend.stages.models import Assignment
+from annotation_backend.stages.signals import assigned
 from annotation_backend.work.digests import send_if_due
 from annotation_backend.work.taking.agreement import measure
+from annotation_backend.work.taking.pieces import propose_beginning
 from annotation_backend.work.verdicts import note_opening
 
 
@@ -27,6 +30,12 @@ def note_look(*, case: Case, person: User, mask: CaseMask, seen_sha256: str, **_
     """Keeps what a reviewer's page showed, for verdicts on several cases; a look is a sign of work."""
     note_opening(person, mask, seen_sha256)
     note_work(person, case)
+
+
+@receiver(assigned)
+def say_where_to_begin(*, assignment: Assignment, **_signal: Any) -> None:
+    """Tells who was given work, and took none, where to begin."""
+    propose_beginning(assignment)
 
 
 @receiver(time_passed)

@@ -76,8 +76,15 @@ def _tabs(project: LabelingProject) -> list[_Tab]:
     return [_state_tab(state) for state in _STATES] + [_tab_of(person) for person in _annotators(project)]
 
 
+def purpose_of(person: User) -> str:
+    """What the tab of a person's own drawings is known by here."""
+    return f"person-{person.pk}"
+
+
 def _annotators(project: LabelingProject) -> Iterable[User]:
-    drawing = people_in(project.study, Role.ANNOTATOR)
+    """Whoever draws by the protocol."""
+    stages = [stage for stage in project.protocol.steps if stage.draws and not stage.is_automatic]
+    drawing = people_in(project.study, *sorted({Role(stage.done_by) for stage in stages} or {Role.ANNOTATOR}))
     return drawing.filter(is_active=True, label_studio_id__isnull=False).order_by("pk")
 
 
@@ -91,7 +98,7 @@ def _tab_of(person: User) -> _Tab:
     name = person.username.partition("@")[0][:LONGEST_NAME]
     number = person.label_studio_id
     condition = {"filter": "filter:tasks:annotators", "operator": "contains", "type": "List", "value": number}
-    return _Tab(f"person-{person.pk}", f"Mine: {name}", condition)
+    return _Tab(purpose_of(person), f"Mine: {name}", condition)
 
 
 def _make_or_adopt(project: LabelingProject, tab: _Tab, there: dict[int, dict[str, Any]]) -> int:

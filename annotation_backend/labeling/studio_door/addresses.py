@@ -32,6 +32,8 @@ class Who(Enum):
     """Who has a part in some study, and sees the projects of theirs."""
     PROJECT = "project"
     """People of the study whose project the address names."""
+    PROJECT_COUNTS = "project counts"
+    """The same, with counts of their own tasks."""
     PROJECT_ASKED = "project asked"
     """People of the study whose project the query names."""
     TABS = "tabs"
@@ -60,6 +62,8 @@ class Who(Enum):
     """Who may look at the task, and at others' annotations where it is not their own."""
     OWN_ANNOTATION = "own annotation"
     """Whose annotation it is, of a task that they may draw on."""
+    OWN_SKIP = "own skip"
+    """The same, where it skips the task: the editor takes a skip back by deleting it."""
     PROMPT = "prompt"
     """Who may ask the model on the task that the request names."""
 

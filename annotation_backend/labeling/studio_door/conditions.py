@@ -2,25 +2,30 @@
 """What has to be so for each kind of row in the table: a project, task, annotation or draft that is the person's."""
 
 import json
-import re
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from annotation_backend.labeling.studio_door.addresses import Who
 from annotation_backend.labeling.studio_door.permits import PERMITS, Answer, Permit
-from annotation_backend.labeling.studio_door.refusals import malformed, not_allowed
+from annotation_backend.labeling.studio_door.refusals import drawn_by_hand, malformed, not_allowed
 
 NEXT_TASK = "next_task"
 """Label Studio's name of the one action on tasks that people may have it do."""
 
-_SAVED = frozenset(
+_DRAWN = frozenset(
     {
         *("result", "lead_time", "started_at", "draft_id", "parent_prediction", "parent_annotation", "project"),
         *("was_cancelled", "id", "task", "selected", "skipped"),
     }
 )
-"""What the editor sends with a save. `completed_by`, which Label Studio would believe, is not among it."""
+"""What the editor sends with a drawing. `completed_by`, which Label Studio would believe, is not among it."""
 
-_DRAFTED = frozenset({*_SAVED, "annotation", "user", "created_at", "created_username", "was_postponed", "import_id"})
+_LOCK = "unique_id"
+"""The name of a lock in a save: a task that *Label All Tasks* offers comes with one, and is saved once under it."""
+
+_SAVED = frozenset({*_DRAWN, _LOCK})
+
+_DRAFTED = frozenset({*_DRAWN, "annotation", "user", "created_at", "created_username", "was_postponed", "import_id"})
 
 
 @dataclass
@@ -33,6 +38,7 @@ class Asked:
     entry: str
     person: int
     is_to_be_narrowed: bool = False
+    tells_of_others: bool = False
     project: int | None = None
     answer: Answer = field(default_factory=Answer)
 
@@ -82,26 +88,6 @@ def _project_of_tasks(asked):
         _require(found is not None and project in (None, "", str(found)))
         project = found
     _require_project(asked, _number(project))
-    _require_plain_list(asked)
-
-
-def _require_plain_list(asked):
-    """Refuses a list that is sorted or filtered by what others drew: the order of one's own tasks would tell of it."""
-    said = [value for name in _LISTED_BY for value in asked.request.GET.getlist(name)]
-    if asked.request.method == "POST":
-        said.append(asked.request.body.decode(errors="replace"))
-    of_oneself = rf'"filter":\s*"filter:tasks:annotators"[^{{}}]*"value":\s*"?{asked.person}"?\s*(?=[,}}])'
-    words = re.sub(of_oneself, "", " ".join(said))
-    _require(asked.answer.tasks is None or not _TELLS_OF_OTHERS.search(words))
-
-
-_LISTED_BY = ("query", "filters", "ordering")
-
-_TELLS_OF_OTHERS = re.compile(
-    "annotat(ions_|ors)|updated_by|completed_at|lead_time|(total|cancelled)_annotations|predictions_|ground_truth"
-    "|agreement|comment_",
-    re.IGNORECASE,
-)
 
 
 def _next_task(asked):
@@ -119,7 +105,7 @@ def _task(asked):
 
 def _drawing(asked):
     _require(asked.of_task(asked.values["pk"]).may_draw)
-    _require_parents(asked, _body(asked, _SAVED), asked.values["pk"])
+    _require_save(asked, asked.values["pk"])
 
 
 def _drafts(asked):
@@ -157,14 +143,22 @@ def _annotation(asked):
 def _own_annotation(asked):
     row = _row_of_annotation(asked.values["pk"])
     _require(row["completed_by_id"] == asked.person and asked.of_task(row["task_id"]).may_draw)
-    _require_parents(asked, _body(asked, _SAVED), row["task_id"])
+    _require_save(asked, row["task_id"])
+
+
+def _own_skip(asked):
+    row = _row_of_annotation(asked.values["pk"])
+    _require(row["completed_by_id"] == asked.person and row["was_cancelled"])
+    _require(asked.of_task(row["task_id"]).may_draw)
 
 
 def _prompt(asked):
+    permit = asked.of_task(_number(_body(asked, None).get("task")))
+    if permit.may_draw and not permit.may_prompt:
+        raise drawn_by_hand()
+    _require(permit.may_prompt)
     from ml.models import MLBackend
 
-    task = _number(_body(asked, None).get("task"))
-    _require(asked.of_task(task).may_prompt)
     _require(MLBackend.objects.filter(pk=asked.values["pk"], project_id=asked.project).exists())
 
 
@@ -174,6 +168,7 @@ CONDITIONS = {
     Who.PEOPLE: _person,
     Who.PROJECTS: _projects,
     Who.PROJECT: _project,
+    Who.PROJECT_COUNTS: _project,
     Who.PROJECT_ASKED: _project_asked,
     Who.TABS: _project_asked,
     Who.BACKENDS: _project_asked,
@@ -188,6 +183,7 @@ CONDITIONS = {
     Who.DRAFT: _draft,
     Who.ANNOTATION: _annotation,
     Who.OWN_ANNOTATION: _own_annotation,
+    Who.OWN_SKIP: _own_skip,
     Who.PROMPT: _prompt,
 }
 """Raise `Refused` where a person does not come in."""
@@ -205,7 +201,7 @@ def _require_project(asked, project):
 def _row_of_annotation(number):
     from tasks.models import Annotation
 
-    row = Annotation.objects.filter(pk=number).values("task_id", "completed_by_id").first()
+    row = Annotation.objects.filter(pk=number).values("task_id", "completed_by_id", "was_cancelled").first()
     _require(row is not None)
     return row
 
@@ -214,6 +210,14 @@ def _require_own_annotation(asked, number):
     """Refuses a draft of somebody else's annotation; none is a draft of a new one."""
     if number is not None:
         _require(_row_of_annotation(_number(number))["completed_by_id"] == asked.person)
+
+
+def _require_save(asked, task):
+    """Refuses a save that the editor would not send; a lock is Label Studio's own word, a UUID."""
+    body = _body(asked, _SAVED)
+    if _LOCK in body and not _is_uuid(body[_LOCK]):
+        raise malformed("A save names no lock but Label Studio's own.")
+    _require_parents(asked, body, task)
 
 
 def _require_parents(asked, body, task):
@@ -242,11 +246,14 @@ def _body(asked, known):
         asked: The request.
         known: The names that may be in it; any, where it is None.
     """
-    if asked.request.content_type != "application/json":
+    request = asked.request
+    if request.content_type != "application/json":
         raise malformed("Label Studio's editor sends JSON.")
+    if request.content_params.get("charset", "utf-8").lower() != "utf-8":
+        raise malformed("Label Studio's editor sends UTF-8.")  # its views would read other words than this door
     try:
-        body = json.loads(asked.request.body or b"{}")
-    except ValueError as error:
+        body = json.loads((request.body or b"{}").decode())
+    except (ValueError, RecursionError) as error:
         raise malformed("This request's JSON cannot be read.") from error
     if not isinstance(body, dict):
         raise malformed("This request's JSON is no object.")
@@ -255,8 +262,15 @@ def _body(asked, known):
     return body
 
 
+def _is_uuid(value):
+    try:
+        return str(UUID(value)) == value
+    except (AttributeError, TypeError, ValueError):
+        return False
+
+
 def _number(value):
     try:
         return int(value)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return 0

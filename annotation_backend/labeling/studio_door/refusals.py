@@ -12,6 +12,9 @@ RETRY_SECONDS = 2
 NOT_SIGNED_IN, SILENT, TICKET_USED = "door-sign-in", "door-silent", "door-ticket-used"
 """Codes that the doctor knows."""
 
+BY_HAND = "Drawn by hand: in this stage no model draws, and points and boxes are not answered. Take the brush."
+"""What stands above the pictures of such a task, and answers a prompt on it."""
+
 
 class Refused(Exception):
     """A request that does not come in.
@@ -35,6 +38,11 @@ def not_signed_in() -> Refused:
 def not_allowed() -> Refused:
     """The same words whether a thing is another's or is not there at all, so that nobody finds out which."""
     return Refused(403, "door-not-allowed", "This is not open to you. Your tasks are on Maskloop's pages.")
+
+
+def drawn_by_hand() -> Refused:
+    """A prompt where no model draws; the editor shows the words, since its labels are those of the whole project."""
+    return Refused(403, "door-drawn-by-hand", f"{BY_HAND} Remove this prompt.")
 
 
 def malformed(words: str) -> Refused:

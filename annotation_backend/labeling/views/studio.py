@@ -16,6 +16,7 @@ from annotation_backend.accounts.models import User
 from annotation_backend.accounts.permissions import signed_in_user
 from annotation_backend.labeling.models import LabelingProject, LabelingTask
 from annotation_backend.labeling.project.free_slices import claim_if_free
+from annotation_backend.labeling.project.places import place_of_project, place_of_task
 from annotation_backend.labeling.project.project import current_project
 from annotation_backend.labeling.project.studio_account import ensure_account
 from annotation_backend.labeling.studio.client import require_up
@@ -46,8 +47,10 @@ MOST_TASKS = 10_000
 def studio(request: HttpRequest) -> HttpResponse:
     """Opens Label Studio for the person who is signed in, at the place that they ask for."""
     place = place_of(request.GET.get("place", ""))
-    _claim(request, _task_at(place))
-    return _opened(request, place)
+    task = _task_at(place)
+    _claim(request, task)
+    names_no_tab = task is not None and "tab=" not in place
+    return _opened(request, place_of_task(task, signed_in_user(request)) if task and names_no_tab else place)
 
 
 @study_page()
@@ -58,7 +61,7 @@ def studio_of_study(request: HttpRequest, study: Study) -> HttpResponse:
     project = current_project(study)
     if project is None:
         raise Http404
-    return _opened(request, f"/projects/{project.label_studio_id}/data")
+    return _opened(request, place_of_project(project, signed_in_user(request)))
 
 
 @study_page()
@@ -75,7 +78,7 @@ def studio_of_slice(request: HttpRequest, study: Study, code: str, index: int) -
         raise PermissionDenied(
             "This slice is not among your tasks: somebody else has it, or it is not to be drawn now."
         )
-    return _opened(request, f"/projects/{task.project.label_studio_id}/data?task={task.label_studio_id}")
+    return _opened(request, place_of_task(task, signed_in_user(request)))
 
 
 _TASKS = LabelingTask.objects.filter(label_studio_id__gt=0).select_related("project__study", "case__study")
@@ -138,7 +141,7 @@ def permits(request: HttpRequest) -> HttpResponse:
         return _nobody()
     projects = {row.label_studio_id: row for row in projects_of(person)}
     asked = projects.get(project or 0)
-    tasks = frozenset[int]() if asked is None else tasks_of(person, asked)
+    tasks = {} if asked is None else tasks_of(person, asked)
     found = asked and task and LabelingTask.objects.filter(project=asked, label_studio_id=task)
     record = found.select_related("project__study", "case__study").first() if found else None
     permit = permit_of(person, record)
@@ -149,6 +152,7 @@ def permits(request: HttpRequest) -> HttpResponse:
             "administrates": administrates(person),
             "projects": sorted(projects),
             "tasks": None if tasks is None else sorted(tasks),
+            "alone": sorted(number for number, sees_others in (tasks or {}).items() if not sees_others),
             "permit": permit.as_dict(),
             "each": _each(person, asked, body.get("each")),
         }

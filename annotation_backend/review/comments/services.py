@@ -13,8 +13,9 @@ from annotation_backend.cases.registration.register import require_in_use
 from annotation_backend.cases.registration.volumes import picture_plane
 from annotation_backend.job_queue import queue_once
 from annotation_backend.labeling.jobs import mirror_case_states
-from annotation_backend.labeling.models import CaseMask, LabelingTask
+from annotation_backend.labeling.models import CaseMask, LabelingTask, TaskState
 from annotation_backend.review.models import MOST_COMMENT, Comment
+from annotation_backend.stages.flow import ask_no_more
 from annotation_backend.stages.hiding import unheard_people
 from datasets.errors import RejectedInput
 
@@ -79,9 +80,19 @@ def close(comment: Comment, person: User) -> Comment:
         Case.objects.select_for_update().get(pk=comment.case_id)
         if not Comment.objects.open().filter(pk=comment.pk).update(closed_at=timezone.now(), closed_by=person):
             raise _closed()
+        _ask_no_more(comment)
         show_in_tasks(comment.case)
     comment.refresh_from_db()
     return comment
+
+
+def _ask_no_more(comment: Comment) -> None:
+    """A slice without an open comment is not asked for any more: whoever drew it may say that it is right as it is."""
+    of_slice = {"case": comment.case, "slice_index": comment.slice_index}
+    if Comment.objects.open().filter(**of_slice).exists() or not ask_no_more(comment.case, comment.slice_index):
+        return
+    returned = LabelingTask.objects.filter(**of_slice, state=TaskState.RETURNED)
+    returned.update(state=TaskState.ANNOTATED, review_comment="")
 
 
 def shown_comments(case: Case, person: User) -> QuerySet[Comment]:

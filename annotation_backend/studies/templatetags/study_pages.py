@@ -1,5 +1,6 @@
-"""Addresses of a study's pages, and what its people are called there."""
+"""Addresses of a study's pages, what its people are called there, and its slices in short."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import template
@@ -8,6 +9,7 @@ from django.template import Context
 from annotation_backend.accounts.models import User
 from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.people import names_in
+from datasets.pictures.slice_runs import SliceRun, in_short, runs_of
 
 register = template.Library()
 
@@ -29,3 +31,15 @@ def person(context: Context, who: User | None, otherwise: str = "unknown") -> st
     if key not in known:
         known[key] = names_in(study)
     return str(known[key].get(who.pk, who))
+
+
+@register.filter
+def slice_runs(indices: Iterable[int]) -> list[SliceRun]:
+    """Slices that follow each other, together: each run has a `first` and a `last`."""
+    return runs_of(indices)
+
+
+@register.filter
+def in_runs(indices: Iterable[int]) -> str:
+    """Slices in words: ``3–17, 22``."""
+    return in_short(indices)

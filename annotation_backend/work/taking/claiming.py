@@ -85,7 +85,8 @@ def _control_instead(row: CaseStage, stage: Stage, person: User, order: Order) -
     if given is not None:
         # in the words of the piece that it stands for: its own case was estimated and compared long ago
         is_estimated = getattr(row, "estimate", None) is not None
-        given.why = why_next(row if is_estimated else given.row, order)[:200]
+        words = why_next(row if is_estimated else given.row, order)
+        given.why = ". ".join(filter(None, (words, given.why)))[:200]
         given.save(update_fields=["why"])
     return given
 

@@ -16,10 +16,11 @@ def hand_in_drawing(assignment: Assignment) -> list[CaseStage]:
     stage = assignment.row.rules
     if stage is None or not stage.draws:
         raise RejectedInput("work-action", "This is no drawing to hand in.", remedy="Give your verdict on its page.")
-    if assignment.is_open and not drawn_in(assignment.row, stage, assignment.person):
+    drawn = drawn_in(assignment.row, stage, assignment.person) if assignment.is_open else {}
+    if assignment.is_open and not drawn:
         raise RejectedInput(
             "nothing-drawn",
             "Nobody drew anything of this that could be reviewed.",
             remedy="Submit a slice in Label Studio, an empty one where it holds no tumour; or give the piece back.",
         )
-    return hand_in(assignment)
+    return hand_in(assignment, drawn=drawn)

@@ -1,15 +1,15 @@
 """The piece of a drawing stage's work that a person can have now: which slices, and where to begin."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from annotation_backend.accounts.models import User
 from annotation_backend.labeling.models import Annotation, LabelingTask
 from annotation_backend.labeling.versions.standing import standing_of
-from annotation_backend.stages.models import WHOLE_CASE, AssignedSlice, CaseStage
-from annotation_backend.work.taking.suggestions import largest_slice
-from datasets.study.stage import Stage, WantedSlices
+from annotation_backend.stages.models import WHOLE_CASE, AssignedSlice, Assignment, CaseStage
+from annotation_backend.work.taking.suggestions import around, beginning_of, largest_slice
+from datasets.study.stage import AssignedBy, Stage, WantedSlices
 
 
 @dataclass(frozen=True)
@@ -44,15 +44,37 @@ def piece_for(row: CaseStage, stage: Stage, person: User) -> Piece | None:
     if not published:
         return None
     if stage.slices is WantedSlices.CENTRE:
-        return None if taken else _centre(row, published)
+        return None if taken else _centre(row, stage, published)
     if stage.unit != "slice":
-        return None if taken else Piece((WHOLE_CASE,))
+        return None if taken else _beginning_well(row, stage, published, (WHOLE_CASE,))
     drawn = drawn_in(row, stage, person)
     free = [index for index in published if index not in taken | mine and not is_done(row, drawn, index)]
+    if not free:
+        return None
     if stage.slices is WantedSlices.ADJACENT:
-        free = outwards(free, drawn)
-    chosen = free[: stage.piece] if stage.piece else free
-    return Piece(tuple(chosen)) if chosen else None
+        return Piece(tuple(outwards(free, drawn)[: stage.piece or None]))
+    return _beginning_well(row, stage, published, free)
+
+
+def propose_beginning(assignment: Assignment) -> None:
+    """Says where to begin in drawing work that somebody was given, and why; who took a piece has been told already.
+
+    A case that came back begins with what is asked for.
+    """
+    row, stage = assignment.row, assignment.row.rules
+    was_taken = assignment.how == AssignedBy.CLAIM and not row.is_control
+    if stage is None or not stage.draws or was_taken or assignment.begins_at is not None or row.round > 1:
+        return
+    if stage.slices is WantedSlices.ADJACENT:
+        return
+    held = tuple(assignment.slices.values_list("slice_index", flat=True))
+    published = published_slices(row)
+    is_one = stage.slices is WantedSlices.CENTRE
+    piece = _centre(row, stage, published) if is_one else _beginning_well(row, stage, published, held, is_theirs=True)
+    if piece.begins_at is not None:
+        assignment.begins_at = piece.begins_at
+        assignment.why = ". ".join(filter(None, (assignment.why, piece.words)))[:200]
+        assignment.save(update_fields=["begins_at", "why"])
 
 
 def published_slices(row: CaseStage) -> list[int]:
@@ -75,8 +97,8 @@ def own_saves(row: CaseStage, person: User) -> dict[int, datetime]:
 
 
 def is_done(row: CaseStage, drawn: Mapping[int, datetime], index: int) -> bool:
-    """Whether a slice is drawn; where a case is drawn once more, whether it was drawn since that began."""
-    return index in drawn and (not row.is_repeated or drawn[index] > row.opened_at)
+    """Whether a slice is drawn; one that is asked for once more, whether it was drawn since then."""
+    return index in drawn and (not row.is_repeated or not row.asks_for(index) or drawn[index] > row.opened_at)
 
 
 def outwards(indices: Iterable[int], drawn: Collection[int]) -> list[int]:
@@ -86,8 +108,29 @@ def outwards(indices: Iterable[int], drawn: Collection[int]) -> list[int]:
     return sorted(indices, key=lambda index: (min(abs(index - one) for one in drawn), index))
 
 
-def _centre(row: CaseStage, published: Collection[int]) -> Piece:
-    found = largest_slice(row.case)
+def _beginning_well(
+    row: CaseStage, stage: Stage, published: Collection[int], free: Sequence[int], *, is_theirs: bool = False
+) -> Piece:
+    """A piece of what is free, with where to begin and why: in its order where nobody knows where the tumour is.
+
+    Args:
+        row: The stage.
+        stage: Its rules.
+        published: Slices that can be drawn on.
+        free: Those to choose from, or `WHOLE_CASE` alone.
+        is_theirs: Whether all of these are the person's already.
+    """
+    found = largest_slice(row, stage)
+    count = 0 if is_theirs else stage.piece
+    if found is None or found.index not in published:
+        return Piece(tuple(free[: count or None]))
+    chosen = free if WHOLE_CASE in free else around(free, found.index, count)
+    begins = beginning_of(chosen, found)
+    return Piece(tuple(chosen)) if begins is None else Piece(tuple(chosen), begins.words, begins.index)
+
+
+def _centre(row: CaseStage, stage: Stage, published: Collection[int]) -> Piece:
+    found = largest_slice(row, stage)
     if found is None or found.index not in published:
         return Piece((WHOLE_CASE,), "Choose the slice where the tumour is largest")
     words = f"The tumour is largest on slice {found.index} by {found.by}; choose another one where that is wrong"

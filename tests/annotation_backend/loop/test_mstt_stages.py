@@ -226,6 +226,8 @@ def test_the_annotator_sees_the_comment_on_the_right_slice_repairs_it_and_answer
     assert cast.ben.next_slice() == index, "what came back is next"
     assert cast.ben.page.get_by_text(WORDS).first.is_visible()
     cast.ben.look("17-comment-above-the-slice")
+    assert "tab=" in cast.ben.page.url
+    assert cast.ben.page.get_by_text("No tasks found").count() == 0, "the list beside it has what came back"
     cast.ben.draw(index, reach=2.0)
     words = cast.ben.open(f"review/{theatre.case}/comments/", "18-comments")
     assert WORDS in words

@@ -398,6 +398,7 @@ def test_a_registration_that_somebody_doubts_again_takes_its_case_out_until_it_i
         page = client.get(page_at("case-page", case.code)).content.decode()
         assert "Approved on" in page
         assert ("not counted now: its registration waits for a person" in page) == (not approved)
+        assert ('<p class="message success">Approved on' in page) == bool(approved), "green only while it counts"
 
 
 def test_a_release_whose_cases_all_leave_is_not_frozen_and_leaves_nothing(approval: Review) -> None:

@@ -1,6 +1,7 @@
 """The rules of a verdict, and where a returned case goes."""
 
 import pytest
+from django.test import Client
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.labeling.models import CaseMask, LabelingTask, TaskState
@@ -10,6 +11,7 @@ from annotation_backend.labeling.versions.losses import open_findings
 from annotation_backend.review.models import Verdict, approved_review
 from annotation_backend.review.services import queue
 from datasets.errors import RejectedInput
+from tests.annotation_backend.support.addresses import page_at
 from tests.annotation_backend.support.records import approve, saved, the_study
 
 pytestmark = pytest.mark.django_db
@@ -84,6 +86,17 @@ def test_a_save_that_is_not_in_the_mask_yet_keeps_it_from_approval(people: dict[
 def test_slices_that_nobody_submitted_need_a_word(mask: CaseMask, people: dict[Role, User]) -> None:
     with pytest.raises(RejectedInput, match="slices-unannotated"):
         approve(mask, people[Role.RADIOLOGIST], accepts_unannotated=False)
+
+
+def test_the_page_names_slices_that_nobody_submitted_in_short(
+    mask: CaseMask, people: dict[Role, User], client: Client
+) -> None:
+    client.force_login(people[Role.RADIOLOGIST])
+    page = client.get(page_at("review-case", mask.case.code)).content.decode()
+    last = max(mask.unannotated_slices)
+    runs = f'<a href="#slice-0">0–1</a>, <a href="#slice-3">3–{last}</a></p>'
+    assert mask.annotated_slices == [2]
+    assert f"counted as empty: {runs}" in page
 
 
 def test_a_return_needs_a_comment_and_goes_to_the_annotators_tab(mask: CaseMask, people: dict[Role, User]) -> None:

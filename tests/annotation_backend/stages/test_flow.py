@@ -7,12 +7,14 @@ from django.utils.timezone import now
 
 from annotation_backend.accounts.models import Role
 from annotation_backend.cases.models import Case
+from annotation_backend.stages.assigning import assign, hand_in
 from annotation_backend.stages.flow import begin, finish, follow, is_finished, reopen, send_back, send_down
-from annotation_backend.stages.models import CaseStage, StageState, Transition
+from annotation_backend.stages.models import Assignment, CaseStage, StageState, Transition
 from annotation_backend.stages.permits import permits_of
 from annotation_backend.studies.services import change_protocol
 from datasets.errors import RejectedInput
 from datasets.study.shipped_protocols import shipped_names, shipped_text
+from datasets.study.stage import AssignedBy
 from tests.annotation_backend.stages.world import ALL, bare_case, drawn, open_stages, row_of, study_of, worker
 
 pytestmark = pytest.mark.django_db
@@ -209,3 +211,49 @@ def test_the_doctors_rehearsal_is_drawn_and_reviewed_whatever_the_stages_of_its_
     assert permits_of(radiologist, case) == {}, "it is nobody's work"
     finish(row_of(case, "review"))
     assert is_finished(case)
+
+
+def test_what_a_return_asks_for_has_to_be_drawn_again_before_a_stage_of_all_slices_is_done() -> None:
+    case = bare_case(study_of("t1", stages=_ALL_SLICES))
+    begin(case)
+    follow(case, drawn(ALL))
+    send_back(row_of(case, "review"), person=None, why="two holes", slices=[3, 1])
+    row = row_of(case, "draw")
+    assert (row.round, row.asked_slices) == (2, [1, 3])
+    before = row.opened_at - timedelta(minutes=1)
+    follow(case, {**drawn(ALL, at=before), **drawn([1])})
+    assert open_stages(case) == [("draw", 2)], "one of the two is left"
+    follow(case, {**drawn(ALL, at=before), **drawn([1, 3])})
+    assert open_stages(case) == [("review", 2)]
+
+
+def test_a_whole_case_that_came_back_is_done_when_its_people_hand_it_in() -> None:
+    study = study_of("t1", stages=_ALL_SLICES)
+    case, annotator = bare_case(study), worker(study, Role.ANNOTATOR)
+    [row] = begin(case)
+    assign(row, annotator, list(ALL), how=AssignedBy.CLAIM)
+    follow(case, drawn(ALL))
+    send_back(row_of(case, "review"), person=None, why="wider")
+    before = row_of(case, "draw").opened_at - timedelta(minutes=1)
+    follow(case, {**drawn(ALL, at=before), **drawn([1])})
+    assert open_stages(case) == [("draw", 2)], "who draws again says when it is repaired"
+    hand_in(Assignment.objects.get(state="open"), drawn=ALL)
+    assert open_stages(case) == [("review", 2)]
+
+
+_ALL_SLICES = """
+[[stages]]
+name = "draw"
+title = "Drawing"
+done_by = "annotator"
+unit = "slice"
+does = "draw"
+opens_next = "all-slices"
+
+[[stages]]
+name = "review"
+title = "Review"
+done_by = "radiologist"
+after = ["draw"]
+returns_to = "draw"
+"""

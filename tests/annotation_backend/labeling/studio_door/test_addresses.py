@@ -105,6 +105,7 @@ def test_what_people_may_change_is_their_drawing_alone() -> None:
         ("POST", "^api/ml/<int:pk>/interactive-annotating", "prompt"),
         ("POST", "^api/tasks/<int:pk>/annotations/", "drawing"),
         ("PATCH", "^api/annotations/<int:pk>/", "own annotation"),
+        ("DELETE", "^api/annotations/<int:pk>/", "own skip"),
         ("POST", "^api/tasks/<int:pk>/drafts", "drafting"),
         ("POST", "^api/tasks/<int:pk>/annotations/<int:annotation_id>/drafts", "drafting"),
         ("PATCH", "^api/drafts/<int:pk>/", "draft"),

@@ -11,7 +11,7 @@ from django.utils.timezone import now, timedelta
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.accounts.services import close_person
-from annotation_backend.labeling.models import LabelingTask, StudioEntry
+from annotation_backend.labeling.models import LabelingTask, ProjectTab, StudioEntry, TaskState
 from annotation_backend.labeling.studio.credentials import door_secret, webhook_secret
 from annotation_backend.labeling.studio_door import surroundings
 from annotation_backend.labeling.studio_door.tickets import Ticket, opened
@@ -195,7 +195,7 @@ def test_permits_say_what_the_stages_say(people: dict[Role, User], tasks: list[L
     found = _permits(ticket, project=1, task=tasks[2].label_studio_id).json()
     assert found["administrates"] is False
     assert found["projects"] == [1]
-    assert found["tasks"] == [tasks[2].label_studio_id]
+    assert (found["tasks"], found["alone"]) == ([tasks[2].label_studio_id], [])
     assert found["permit"] == {
         "may_look": True, "may_draw": True, "may_prompt": True, "sees_others": True, "sees_model": True,
         "own_predictions": [], "hidden_predictions": [],
@@ -225,3 +225,19 @@ def test_a_list_asks_for_all_its_permits_at_once(
 
 
 QUERIES_OF_A_LIST = 14
+
+
+def test_a_slice_that_came_back_opens_beside_its_list_from_every_side(
+    annotator: Client, tasks: list[LabelingTask]
+) -> None:
+    task = tasks[2]
+    annotator.get(page_at("studio-of-slice", "C0001", task.slice_index))
+    LabelingTask.objects.filter(pk=task.pk).update(state=TaskState.RETURNED, mirrored_state=TaskState.RETURNED)
+    ProjectTab.objects.create(project=task.project, purpose=TaskState.RETURNED.value, label_studio_id=8)
+    beside = f"/projects/1/data?tab=8&task={task.label_studio_id}"
+    assert _ticket(annotator.get(page_at("studio-of-slice", "C0001", task.slice_index))).place == beside
+    asked = f"/projects/1/data?task={task.label_studio_id}"
+    assert _ticket(annotator.get(reverse("studio"), {"place": asked})).place == beside
+    chosen = f"/projects/1/data?tab=3&task={task.label_studio_id}"
+    assert _ticket(annotator.get(reverse("studio"), {"place": chosen})).place == chosen, "whoever chose a tab keeps it"
+    assert _ticket(annotator.get(page_at("studio-of-study"))).place == "/projects/1/data?tab=8"

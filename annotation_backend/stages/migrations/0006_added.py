@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("stages", "0004_by_time"),
+        ("stages", "0005_asked_slices"),
     ]
 
     operations = [
