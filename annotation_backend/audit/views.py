@@ -12,7 +12,6 @@ from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.permissions import signed_in_user
 from annotation_backend.audit.forms import AuditForm
 from annotation_backend.audit.log import PORTION, Entry, entries, every_entry
-from annotation_backend.audit.spreadsheet import csv_answer
 from annotation_backend.audit.times import ActiveTime, active_times
 from annotation_backend.cases.models import Case
 from annotation_backend.history.models import Event, EventKind
@@ -20,6 +19,7 @@ from annotation_backend.history.recording import record
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import study_page
 from annotation_backend.studies.people import names_in
+from annotation_backend.web.spreadsheet import csv_answer
 
 _SIGNS = {"active": EventKind.PAGE_ACTIVE, "idle": EventKind.PAGE_IDLE}
 _LEAST_BETWEEN = timedelta(seconds=10)

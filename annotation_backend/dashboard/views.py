@@ -5,12 +5,12 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from annotation_backend.accounts.models import Role
-from annotation_backend.audit.spreadsheet import csv_answer
 from annotation_backend.dashboard.figures import Dashboard, dashboard_of, needs_work
 from annotation_backend.dashboard.jobs import work_out_figures
 from annotation_backend.job_queue import queue_once
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import study_page
+from annotation_backend.web.spreadsheet import csv_answer
 
 READERS = (Role.RADIOLOGIST, Role.DATA_MANAGER)
 

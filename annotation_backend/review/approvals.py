@@ -5,6 +5,7 @@ from collections.abc import Collection
 from annotation_backend.cases.models import Case, VerdictOfRegistration
 from annotation_backend.review.endings import end_what_changed
 from annotation_backend.review.models import Review, Verdict, approved_review, latest_review
+from annotation_backend.stages.models import CaseStage, StageState
 from annotation_backend.studies.models import Study
 
 
@@ -56,4 +57,6 @@ def why_unapproved(code: str) -> str:
         return "it was sent down the ladder, to be drawn afresh"
     if review is not None and review.ending is not None:
         return f"its approval ended: {review.ending.get_reason_display()}"
+    if CaseStage.objects.filter(case=case, state=StageState.OPEN).exists():
+        return "another stage of its protocol waits"
     return "what is known of it has changed"

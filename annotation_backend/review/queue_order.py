@@ -1,6 +1,6 @@
 """The order of the review queue, worked out by the database alone, however many cases there are."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
@@ -8,8 +8,9 @@ from annotation_backend.cases.models import Case
 from annotation_backend.cases.models.case import CaseQuerySet
 from annotation_backend.labeling.models import CaseMask
 from annotation_backend.review.models import Review
-from annotation_backend.stages.models import StageState
+from annotation_backend.stages.models import CaseStage, StageState
 from annotation_backend.studies.models import Study
+from datasets.study.stage import StageWork
 
 AT_ONCE = 20
 """Cases that are looked at together for the next one."""
@@ -22,17 +23,17 @@ def cases_with_a_mask(study: Study) -> CaseQuerySet:
 
 
 def waiting_first(study: Study) -> CaseQuerySet:
-    """The cases with a mask, those first whose newest mask has no verdict that holds (`waits`), each in order of codes.
+    """The cases with a mask, those first whose newest mask waits for a verdict (`waits`), each in order of codes.
 
     Whether the newest mask is the one that counts is known only when its saves are looked at (`standings`), which the
     page does for the cases that it shows.
     """
-    return _with_newest(study).annotate(waits=~Exists(_holding())).order_by(F("waits").desc(), "code")
+    return _with_newest(study).annotate(waits=_waits(study)).order_by(F("waits").desc(), "code")
 
 
 def waiting(study: Study) -> CaseQuerySet:
     """Of these the cases that wait, in order of codes."""
-    return _with_newest(study).filter(~Exists(_holding())).order_by("code")
+    return _with_newest(study).filter(_waits(study)).order_by("code")
 
 
 def waiting_behind(study: Study, after: Case) -> Iterator[list[Case]]:
@@ -53,7 +54,23 @@ def _with_newest(study: Study) -> CaseQuerySet:
     )
 
 
-def _holding() -> QuerySet[Review]:
-    """The newest verdict of a case where it holds on the newest mask, and its stage asks for no other reader's."""
+def under_review(cases: Iterable[Case]) -> dict[int, int]:
+    """Keys of the cases that are in a stage of review now, with that stage's; one query for each study of them."""
+    by_study: dict[int, tuple[Study, list[int]]] = {}
+    for case in cases:
+        by_study.setdefault(case.study_id, (case.study, []))[1].append(case.pk)
+    found: dict[int, int] = {}
+    for study, keys in by_study.values():
+        found.update(_open_reviews(study).filter(case__in=keys).values_list("case", "pk"))
+    return found
+
+
+def _waits(study: Study) -> Q:
+    """That no verdict holds on a case's newest mask, or that a stage waits for another, such as one that comes next."""
     rows = Review.objects.filter(pk=OuterRef("latest_review"), mask=OuterRef("newest_mask"), end__isnull=True)
-    return rows.filter(Q(row__isnull=True) | ~Q(row__state=StageState.OPEN))
+    return Q(~Exists(rows)) | Q(Exists(_open_reviews(study).filter(case=OuterRef("pk"))))
+
+
+def _open_reviews(study: Study) -> QuerySet[CaseStage]:
+    names = [stage.name for stage in study.protocol.steps if stage.does is StageWork.REVIEW]
+    return CaseStage.objects.filter(stage__in=names, state=StageState.OPEN)

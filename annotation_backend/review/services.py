@@ -13,10 +13,10 @@ from annotation_backend.cases.registration.register import require_sound
 from annotation_backend.labeling.models import CaseMask
 from annotation_backend.labeling.versions.losses import open_findings
 from annotation_backend.labeling.versions.standing import Standing, standings
-from annotation_backend.review.models import Review, Verdict, largest_correction, latest_review, latest_reviews
-from annotation_backend.review.queue_order import cases_with_a_mask, waiting_behind
+from annotation_backend.review.models import Review, Verdict, largest_correction, latest_reviews
+from annotation_backend.review.queue_order import cases_with_a_mask, under_review, waiting_behind
 from annotation_backend.review.seen import Seen, seen_now
-from annotation_backend.review.verdict_stages import follow_verdicts, stage_for
+from annotation_backend.review.verdict_stages import follow_verdicts, is_decided_for, stage_for
 from annotation_backend.stages.models import Assignment, AssignmentState, CaseStage, StageState
 from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
@@ -31,11 +31,12 @@ _LOOKED_AT = 20
 
 @dataclass(frozen=True)
 class QueueEntry:
-    """An annotated case, with its saves and mask that count and its newest verdict."""
+    """An annotated case, with its saves and mask that count, its newest verdict, and whether a stage waits for one."""
 
     case: Case
     standing: Standing
     review: Review | None
+    is_under_review: bool = False
 
     @property
     def mask(self) -> CaseMask | None:
@@ -44,8 +45,10 @@ class QueueEntry:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether the mask that counts has no verdict that holds."""
-        return self.mask is not None and not (self.review and self.review.holds_on(self.mask))
+        """Whether the mask that counts has no verdict that holds, or a stage waits for another."""
+        if self.mask is None:
+            return False
+        return self.is_under_review or not (self.review and self.review.holds_on(self.mask))
 
     @property
     def annotated_count(self) -> int:
@@ -70,9 +73,9 @@ def entries_of(rows: Iterable[Case]) -> list[QueueEntry]:
     Verdicts count once all of a stage's readers have given theirs.
     """
     cases = list(rows.select_related("study") if isinstance(rows, QuerySet) else rows)
-    found, latest = standings(cases), latest_reviews(cases)
+    found, latest, waits = standings(cases), latest_reviews(cases), under_review(cases)
     reviews = {case: review for case, review in latest.items() if review.row is None or not review.row.is_open}
-    entries = [QueueEntry(case, found[case.pk], reviews.get(case.pk)) for case in cases]
+    entries = [QueueEntry(case, found[case.pk], reviews.get(case.pk), case.pk in waits) for case in cases]
     return sorted(entries, key=lambda entry: (not entry.is_waiting, entry.case.code))
 
 
@@ -239,13 +242,8 @@ def _check_seen(mask: CaseMask, now: Seen, seen_sha256: str) -> None:
 
 
 def _check_undecided(mask: CaseMask, reviewer: User) -> None:
-    """Refuses a second verdict on a mask, but for another reader's in a stage that asks for several."""
-    latest = latest_review(mask.case)
-    if latest is None or not latest.holds_on(mask):
-        return
-    waits_for_others = latest.row is not None and latest.row.is_open
-    theirs = Review.objects.filter(mask=mask, row=latest.row, reviewer=reviewer, end__isnull=True)
-    if not waits_for_others or theirs.exists():
+    """Refuses a second verdict on a mask, but for another reader's or stage's that is waited for."""
+    if is_decided_for(mask, reviewer):
         raise RejectedInput(
             "already-decided", "This mask has its verdict already.", remedy="A new annotation opens the case again."
         )

@@ -114,14 +114,15 @@ def shown_reviews(case: Case, person: User) -> list[Review]:
 
 
 def is_decided_for(mask: CaseMask | None, person: User) -> bool:
-    """Whether a mask has its verdict: of all whom its stage asks, or this person's, while others' are waited for."""
+    """Whether a mask has its verdict: no stage waits for one, or only for those of others.
+
+    What one stage said of it is no verdict of the stage that comes next.
+    """
     review = latest_review(mask.case) if mask is not None else None
     if mask is None or review is None or not review.holds_on(mask):
         return False
-    if review.row is None or not review.row.is_open:
-        return True
-    given = Review.objects.filter(mask=mask, row=review.row, reviewer=person).select_related("end")
-    return any(one.ending is None for one in given)
+    row = open_review(mask.case)
+    return row is None or Review.objects.filter(mask=mask, row=row, reviewer=person, end__isnull=True).exists()
 
 
 def _their_work(row: CaseStage, person: User) -> list[Assignment]:

@@ -10,6 +10,7 @@ from annotation_backend.cases.models import Case
 from annotation_backend.labeling.models import CaseMask
 from annotation_backend.labeling.versions.standing import standings
 from annotation_backend.review.models import Review, Verdict, latest_reviews
+from annotation_backend.review.queue_order import under_review
 from annotation_backend.review.services import decide
 from annotation_backend.studies.models import Study
 from annotation_backend.work.models import Opening
@@ -57,15 +58,16 @@ def opened_cases(study: Study, person: User) -> list[Opening]:
     cases = Case.objects.in_use().filter(study=study)
     rows = Opening.objects.filter(person=person, case__in=cases).select_related("case__study", "mask")
     found = list(rows[:MOST_TOGETHER])
-    now_counting, latest = standings([one.case for one in found]), latest_reviews([one.case for one in found])
+    cases_found = [one.case for one in found]
+    now_counting, latest, open_rows = standings(cases_found), latest_reviews(cases_found), under_review(cases_found)
     theirs = Review.objects.filter(mask__in=[one.mask_id for one in found], reviewer=person, end__isnull=True)
     given = set(theirs.values_list("mask", "row"))
     waiting = []
     for one in found:
         review = latest.get(one.case_id)
         is_decided = review is not None and review.holds_on(one.mask)
-        if review is not None and review.row is not None and review.row.is_open:  # others' are waited for
-            is_decided = (one.mask_id, review.row_id) in given
+        if one.case_id in open_rows:  # others' are waited for, or those of another stage
+            is_decided = (one.mask_id, open_rows[one.case_id]) in given
         if now_counting[one.case_id].mask == one.mask and not is_decided:
             waiting.append(one)
     return sorted(waiting, key=lambda one: one.case.code)

@@ -26,7 +26,7 @@ def place_of_project(project: LabelingProject, person: User) -> str:
     """Path of a project's page in Label Studio; at what came back, where anything of the person's did."""
     theirs = tasks_of(person, project)
     back = LabelingTask.objects.filter(project=project, mirrored_state=TaskState.RETURNED)
-    is_back = theirs is not None and not theirs.isdisjoint(back.values_list("label_studio_id", flat=True))
+    is_back = theirs is not None and not theirs.keys().isdisjoint(back.values_list("label_studio_id", flat=True))
     tab = _tab(project, TaskState.RETURNED.value) if is_back else None
     return _project(project) + (f"?tab={tab}" if tab else "")
 

@@ -74,17 +74,18 @@ def permits_of(person: User, tasks: Iterable[LabelingTask]) -> Mapping[LabelingT
     return found
 
 
-def tasks_of(person: User, project: LabelingProject) -> frozenset[int] | None:
-    """Label Studio's numbers of the tasks that a person may look at; None where it is all of the project's."""
+def tasks_of(person: User, project: LabelingProject) -> dict[int, bool] | None:
+    """Label Studio's numbers of the tasks that a person may look at, and whether they see others' work on each; None
+    where it is all of the project's."""
     if Role.DATA_MANAGER in roles_in(project.study, person):
         return None
     places = _places(person, project.study, None)
     rows = LabelingTask.objects.filter(project=project, case__in={case for case, _ in places}, label_studio_id__gt=0)
-    return frozenset(
-        number
+    found = {
+        number: places.get((case, index)) or places.get((case, WHOLE_CASE))
         for number, case, index in rows.values_list("label_studio_id", "case", "slice_index")
-        if (case, index) in places or (case, WHOLE_CASE) in places
-    )
+    }
+    return {number: permit.sees_others for number, permit in found.items() if permit is not None}
 
 
 def _places(person: User, study: Study, cases: Iterable[int] | None) -> Places:

@@ -32,6 +32,8 @@ class Who(Enum):
     """Who has a part in some study, and sees the projects of theirs."""
     PROJECT = "project"
     """People of the study whose project the address names."""
+    PROJECT_COUNTS = "project counts"
+    """The same, with counts of their own tasks."""
     PROJECT_ASKED = "project asked"
     """People of the study whose project the query names."""
     TABS = "tabs"

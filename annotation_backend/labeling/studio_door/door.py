@@ -60,6 +60,8 @@ class Door:
         if asked is None or not asked.is_to_be_narrowed:
             return response
         asked.is_to_be_narrowed = False
+        if asked.tells_of_others:
+            return _rendered(answer_to(request, not_allowed()))
         if response.status_code != 200:
             return response
         try:

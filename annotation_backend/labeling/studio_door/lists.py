@@ -2,12 +2,18 @@
 """Label Studio's lists of tasks and projects, narrowed where they are asked for, so that pages and counts are right.
 
 Its hooks for filters are asked only where a tab has a filter. The one place through which all its lists, counts and its
-choice of a next task go is the manager of prepared tasks; that is what is narrowed here.
+choice of a next task go is the manager of prepared tasks; that is what is narrowed here. One of the hooks is used: a
+state is compared with the one that the person is shown.
 """
 
 from django.db import connection
-from django.db.models import F
+from django.db.models import Case, F, Q, TextField, Value, When
 from django.db.models.expressions import RawSQL
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.lookups import Exact, IContains
+
+from annotation_backend.labeling.studio_door.columns import ALIKE, STATE, WITHIN, are_ones_own
+from annotation_backend.labeling.studio_door.narrowing import THROUGH, TO_DO
 
 
 def narrow_lists():
@@ -33,8 +39,29 @@ def _of_tasks(_manager, rows, prepare_params=None):
     asked = _asked(prepare_params.request)
     if asked is None:
         return rows
+    if asked.answer.tasks is not None and not _is_plain(prepare_params, asked.person):
+        asked.tells_of_others = True
+        return rows.none()
     rows = rows.filter(project__in=asked.answer.projects)
     return rows if asked.answer.tasks is None else rows.filter(_among(asked.answer.tasks))
+
+
+def _is_plain(params, person):
+    items = params.filters.items if params.filters else []
+    return are_ones_own([item.model_dump() for item in items], params.ordering, person)
+
+
+def as_shown(filter_, _field, _project, request=None, **_options):
+    """The condition of a filter for a state, as the person is shown it; None for any other, which is Label Studio's."""
+    asked = _asked(request)
+    if asked is None or asked.answer.tasks is None or filter_.filter != f"filter:tasks:{STATE}":
+        return None
+    there = KeyTextTransform("state", "data")
+    hidden = When(_among(asked.answer.alone), data__state__in=THROUGH, then=Value(TO_DO))
+    shown = Case(hidden, default=there, output_field=TextField())
+    is_so, lookup = (ALIKE, Exact) if filter_.operator in ALIKE else (WITHIN, IContains)
+    found = Q(lookup(shown, str(filter_.value)))
+    return found if is_so.get(filter_.operator) else ~found
 
 
 def _of_projects(view, rows):

@@ -2,6 +2,7 @@
 """What an answer says to a person: their tasks, tabs and drafts, and of others' annotations what they may see."""
 
 from annotation_backend.labeling.studio_door.addresses import Who
+from annotation_backend.labeling.studio_door.columns import are_ones_own
 from annotation_backend.labeling.studio_door.conditions import Asked
 from annotation_backend.labeling.studio_door.permits import PERMITS, Permit
 from annotation_backend.labeling.studio_door.refusals import BY_HAND, not_allowed
@@ -9,13 +10,20 @@ from annotation_backend.labeling.studio_door.refusals import BY_HAND, not_allowe
 _OF_OTHERS = (
     *("annotations_results", "annotations_ids", "annotators", "updated_by", "comment_authors", "completed_at"),
     *("total_annotations", "cancelled_annotations", "avg_lead_time", "is_labeled", "ground_truth", "agreement"),
-    "annotators_count",
+    *("annotators_count", "draft_exists"),
 )
 """What a list tells of a task's annotations; a blind reader is told nothing of it."""
 
 _OF_THE_MODEL = ("predictions_results", "predictions_score", "predictions_model_versions", "total_predictions")
 
-_TO_DO, _THROUGH = "pending", ("annotated", "approved")
+_COUNTED = (
+    *("finished_task_number", "total_annotations_number", "useful_annotation_number", "ground_truth_number"),
+    *("skipped_annotations_number", "total_predictions_number", "num_tasks_with_annotations", "annotation_count"),
+    *("queue_left", "queue_done", "queue_total"),
+)
+"""What a project counts of what all people drew; in one that is read blindly it would tell when others drew."""
+
+TO_DO, THROUGH = "pending", ("annotated", "approved")
 """States of a task; to whoever may not see others' work, theirs is still to be done."""
 
 _SHOWN_ABOVE = "review_comment"
@@ -39,21 +47,31 @@ def _projects(asked, data):
     rows = data["results"] if isinstance(data, dict) else data
     if any(row["id"] not in asked.answer.projects for row in rows):
         raise not_allowed()
-    return data
+    counted = [_counted(row, PERMITS.of(asked.entry, asked.person, project=row["id"]).tasks) for row in rows]
+    return {**data, "results": counted} if isinstance(data, dict) else counted
+
+
+def _project_counts(asked, data):
+    return _counted(data, asked.answer.tasks)
+
+
+def _counted(project, tasks):
+    """A project with counts of the person's own tasks, where not all are theirs."""
+    if tasks is None:
+        return project
+    own = {name: len(tasks) for name in ("task_number", "task_count") if name in project}
+    return {**project, **{name: 0 for name in _COUNTED if name in project}, **own}
 
 
 def _tabs(asked, data):
     if asked.answer.tasks is None:
         return data
-    return [tab for tab in data if not _is_of_another(tab, asked.person)]
+    return [tab for tab in data if _is_ones_own(tab.get("data") or {}, asked.person)]
 
 
-def _is_of_another(tab, person):
-    """Whether a tab shows what another person drew."""
-    items = (tab.get("data") or {}).get("filters", {}).get("items", [])
-    return any(
-        item.get("filter") == "filter:tasks:annotators" and str(item.get("value")) != str(person) for item in items
-    )
+def _is_ones_own(tab, person):
+    """Whether a tab shows nothing of what other people drew: those that do would be refused."""
+    return are_ones_own((tab.get("filters") or {}).get("items") or [], tab.get("ordering") or [], person)
 
 
 def _backends(_asked, data):
@@ -61,39 +79,19 @@ def _backends(_asked, data):
 
 
 def _state(asked, data):
-    """Counts of the person's own tasks, where not all are theirs."""
     kept = {name: value for name, value in data.items() if name not in ("created_by", "members", "control_weights")}
-    if asked.answer.tasks is not None:
-        kept.update(task_count=len(asked.answer.tasks), annotation_count=0)
-    return kept
+    return _counted(kept, asked.answer.tasks)
 
 
 def _tasks(asked, data):
     rows = [row for row in (data["tasks"] if isinstance(data, dict) else data) if _is_theirs(asked, row["id"])]
     permits = PERMITS.of_each(asked.entry, asked.person, project=asked.project, tasks=[row["id"] for row in rows])
     found = [(row, permits.get(row["id"], Permit())) for row in rows]
-    is_by_state = _is_by_state(asked)
-    kept = [
-        task_as_seen(asked, row, permit)
-        for row, permit in found
-        if not (is_by_state and permit.own_predictions and _is_through(row, permit))
-    ]
+    kept = [_alike(asked, task_as_seen(asked, row, permit)) for row, permit in found]
     if not isinstance(data, dict):
         return kept
     counts = {name: 0 for name in ("total_annotations", "total_predictions") if name in data}
     return {**data, "tasks": kept, **({} if asked.answer.tasks is None else counts)}
-
-
-def _is_by_state(asked):
-    """Whether a list is of tasks in one state, where a control case would stand out: there it is to be drawn."""
-    from data_manager.models import View
-
-    view = str(asked.request.GET.get("view") or "")
-    said = [asked.request.GET.get(name, "") for name in ("query", "filters")]
-    by_tab = (
-        View.objects.filter(pk=view, filter_group__filters__column__contains="data.state") if view.isdecimal() else ()
-    )
-    return "data.state" in " ".join(said) or bool(by_tab)
 
 
 def _is_theirs(asked, task):
@@ -102,7 +100,9 @@ def _is_theirs(asked, task):
 
 def _task(asked, data):
     """A task, or an answer that there is none."""
-    return task_as_opened(asked, data, asked.answer.permit) if "id" in data and "data" in data else data
+    if "id" not in data or "data" not in data:
+        return data
+    return _alike(asked, task_as_opened(asked, data, asked.answer.permit))
 
 
 def _next_task(asked, data):
@@ -111,7 +111,7 @@ def _next_task(asked, data):
     permit = asked.of(asked.project, data["id"]).permit
     if not permit.may_look:
         raise not_allowed()
-    return task_as_opened(asked, data, permit)
+    return _alike(asked, task_as_opened(asked, data, permit))
 
 
 def _annotations(asked, data):
@@ -139,28 +139,34 @@ def task_as_seen(asked, task, permit):
     if "drafts" in seen:
         seen["drafts"] = _drafts(asked, seen["drafts"])
     if "predictions" in seen:
-        seen["predictions"] = [row for row in seen["predictions"] if _is_shown(row, permit)]
+        seen["predictions"] = [row for row in seen["predictions"] if permit.shows(_number_of(row))]
     if _is_through(task, permit):
-        seen["data"] = {**seen["data"], "state": _TO_DO}
+        seen["data"] = {**seen["data"], "state": TO_DO}
     hidden = (() if permit.sees_others else _OF_OTHERS) + (() if permit.sees_model else _OF_THE_MODEL)
     for name in hidden:
         if name in seen:
-            seen[name] = _nothing(seen[name])
+            seen[name] = None if name.endswith("_at") else _nothing(seen[name])
     return seen
 
 
-def _is_shown(prediction, permit):
-    """Whether a prediction is shown: a person's own in place of the others, never another person's."""
-    number = _number_of(prediction)
-    if not permit.sees_model or number in permit.hidden_predictions:
-        return False
-    return not permit.own_predictions or number in permit.own_predictions
+def _alike(asked, seen):
+    """A task without what tells a control case from others: a second prediction, and when something was saved last."""
+    if asked.answer.tasks is None:
+        return seen
+    if "total_predictions" in seen:
+        seen["total_predictions"] = min(seen["total_predictions"] or 0, 1)
+    for name in _OF_THE_MODEL[:-1]:
+        if name in seen:
+            seen[name] = _nothing(seen[name])
+    if "updated_at" in seen:
+        seen["updated_at"] = seen.get("created_at")
+    return seen
 
 
 def _is_through(task, permit):
     """Whether a task's state tells of others' work that the person may not see."""
     data = task.get("data")
-    return not permit.sees_others and isinstance(data, dict) and data.get("state") in _THROUGH
+    return not permit.sees_others and isinstance(data, dict) and data.get("state") in THROUGH
 
 
 def _own(rows, asked: Asked, permit: Permit):
@@ -189,6 +195,7 @@ def _nothing(value):
 NARROWED = {
     Who.PEOPLE: _people,
     Who.PROJECTS: _projects,
+    Who.PROJECT_COUNTS: _project_counts,
     Who.TABS: _tabs,
     Who.BACKENDS: _backends,
     Who.STATE: _state,

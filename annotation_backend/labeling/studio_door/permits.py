@@ -31,17 +31,25 @@ class Permit:
     own_predictions: frozenset[int] = frozenset()
     hidden_predictions: frozenset[int] = frozenset()
 
+    def shows(self, prediction: object) -> bool:
+        """Whether a prediction is shown: a person's own in place of the others, never another person's."""
+        if not self.sees_model or prediction in self.hidden_predictions:
+            return False
+        return not self.own_predictions or prediction in self.own_predictions
+
 
 @dataclass(frozen=True)
 class Answer:
     """Our service's answer: who comes, to which projects and, where one was named, to which of its tasks.
 
-    `tasks` is None where all of the project's are theirs; `permit` is the named task's.
+    `tasks` is None where all of the project's are theirs; `alone` are those of them on which they see nobody else's
+    work; `permit` is the named task's.
     """
 
     administrates: bool = False
     projects: frozenset[int] = frozenset()
     tasks: frozenset[int] | None = frozenset()
+    alone: frozenset[int] = frozenset()
     permit: Permit = field(default_factory=Permit)
 
 
@@ -139,6 +147,7 @@ def _read(found: dict[str, Any]) -> Answer:
             administrates=found["administrates"] is True,
             projects=frozenset(found["projects"]),
             tasks=None if tasks is None else frozenset(tasks),
+            alone=frozenset(found["alone"]),
             permit=_permit(found["permit"]),
         )
     except (KeyError, TypeError) as error:

@@ -34,4 +34,5 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 ROOT_URLCONF = "annotation_backend.labeling.studio_server.label_studio_urls"
 
 INSTALLED_APPS = [*INSTALLED_APPS, "annotation_backend.labeling.studio_door"]  # noqa: F405
+DATA_MANAGER_CUSTOM_FILTER_EXPRESSIONS = "annotation_backend.labeling.studio_door.lists.as_shown"
 LOGOUT_REDIRECT_URL = os.environ.get(surroundings.PAGES)  # noqa: F405

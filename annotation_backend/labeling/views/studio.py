@@ -141,7 +141,7 @@ def permits(request: HttpRequest) -> HttpResponse:
         return _nobody()
     projects = {row.label_studio_id: row for row in projects_of(person)}
     asked = projects.get(project or 0)
-    tasks = frozenset[int]() if asked is None else tasks_of(person, asked)
+    tasks = {} if asked is None else tasks_of(person, asked)
     found = asked and task and LabelingTask.objects.filter(project=asked, label_studio_id=task)
     record = found.select_related("project__study", "case__study").first() if found else None
     permit = permit_of(person, record)
@@ -152,6 +152,7 @@ def permits(request: HttpRequest) -> HttpResponse:
             "administrates": administrates(person),
             "projects": sorted(projects),
             "tasks": None if tasks is None else sorted(tasks),
+            "alone": sorted(number for number, sees_others in (tasks or {}).items() if not sees_others),
             "permit": permit.as_dict(),
             "each": _each(person, asked, body.get("each")),
         }

@@ -1,12 +1,11 @@
 """Agreement of readers: over the study, case by case and slice by slice, and as CSV."""
 
-import csv
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
@@ -19,6 +18,7 @@ from annotation_backend.stages.hiding import is_read_now
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import may, study_page
 from annotation_backend.studies.people import names_in
+from annotation_backend.web.spreadsheet import csv_answer
 
 READERS = (Role.RADIOLOGIST, Role.DATA_MANAGER)
 
@@ -48,7 +48,7 @@ def agreement(request: HttpRequest, study: Study) -> HttpResponse:
     page = Paginator(keys, ON_A_PAGE).get_page(request.GET.get("page"))
     pairs = _pairs(request, study).filter(pk__in=list(page)).defer("by_slice").order_by("-row_id", "pk")
     context = {
-        "made_at": kept.made_at if kept else None,
+        "made_at": kept.made_at if kept and part == EVERYTHING else None,
         "masks": [_titled(study, row) for row in content.get("masks", [])],
         "scores": [_with_people(request, study, row) for row in content.get("scores", [])],
         "rows": [_row(request, study, pair) for pair in pairs],
@@ -71,15 +71,10 @@ def agreement_of_case(request: HttpRequest, study: Study, code: str) -> HttpResp
 
 @study_page(*READERS)
 @require_GET
-def agreement_csv(request: HttpRequest, study: Study) -> HttpResponse:
+def agreement_csv(request: HttpRequest, study: Study) -> StreamingHttpResponse:
     """Every figure as CSV: a row for each pair of masks and label, and one for each of its slices."""
-    answer = HttpResponse(content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="{study.name}-agreement.csv"'
-    writer = csv.writer(answer)
-    writer.writerow(_COLUMNS)
-    for pair in _pairs(request, study):
-        writer.writerows(_lines(pair, _row(request, study, pair)))
-    return answer
+    rows = (line for pair in _pairs(request, study) for line in _lines(pair, _row(request, study, pair)))
+    return csv_answer(f"{study.name}-agreement", _COLUMNS, rows)
 
 
 def _pairs(request: HttpRequest, study: Study) -> QuerySet[PairAgreement]:

@@ -1,12 +1,11 @@
 """Control cases: what data managers mark and see of people, and what a person sees of their own."""
 
-import csv
 from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
 from django.db.models import Count, Q
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -26,6 +25,7 @@ from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import study_page
 from annotation_backend.studies.people import names_in
+from annotation_backend.web.spreadsheet import csv_answer
 from datasets.errors import RejectedInput
 
 _COLUMNS = (
@@ -63,25 +63,22 @@ def controls(request: HttpRequest, study: Study) -> HttpResponse:
 
 @study_page(Role.DATA_MANAGER)
 @require_GET
-def controls_csv(_request: HttpRequest, study: Study) -> HttpResponse:
+def controls_csv(_request: HttpRequest, study: Study) -> StreamingHttpResponse:
     """Each reading of a control case as CSV."""
-    answer = HttpResponse(content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="{study.name}-controls.csv"'
-    writer = csv.writer(answer)
-    writer.writerow(_COLUMNS)
     names = names_in(study)
     rows = ControlReading.objects.filter(control__case__study=study, scored_at__isnull=False)
-    for row in rows.select_related("control__case", "reading").defer("places"):
-        handed_in = row.reading.handed_in_at
-        said = [row.fault.get("kind", ""), " ".join(map(str, row.fault.get("slices", [])))]
-        writer.writerow(
-            [
-                *(row.control.case.code, row.control.stage, names.get(row.reading.person_id, "")),
-                *(handed_in.isoformat() if handed_in else "", row.dice, row.draft_dice, row.is_unchanged, *said),
-                *(row.is_corrected, row.control.known_from),
-            ]
-        )
-    return answer
+    rows = rows.select_related("control__case", "reading").defer("places")
+    return csv_answer(f"{study.name}-controls", _COLUMNS, (_line(row, names) for row in rows))
+
+
+def _line(row: ControlReading, names: Mapping[int, str]) -> list[object]:
+    handed_in = row.reading.handed_in_at
+    said = [row.fault.get("kind", ""), " ".join(map(str, row.fault.get("slices", [])))]
+    return [
+        *(row.control.case.code, row.control.stage, names.get(row.reading.person_id, "")),
+        *(handed_in.isoformat() if handed_in else "", row.dice, row.draft_dice, row.is_unchanged, *said),
+        *(row.is_corrected, row.control.known_from),
+    ]
 
 
 @study_page()

@@ -196,7 +196,7 @@ def _waits_for(row: CaseStage, stage: Stage, person: User) -> bool:
         return False
     if latest is None or not latest.holds_on(mask):
         return True
-    return stage.readers > 1 and latest.row_id == row.pk and not _gave(row, person)
+    return latest.row_id != row.pk or (stage.readers > 1 and not _gave(row, person))
 
 
 def _gave(row: CaseStage, person: User) -> bool:

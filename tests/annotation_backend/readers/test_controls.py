@@ -279,7 +279,7 @@ def test_planted_faults_and_unchanged_drafts_of_simulated_readers_are_counted_ri
     assert sum(row["corrected_count"] for row in rows.values()) == 21
     page = signed_in(world.manager).get(page_of(world.study, "control-list"))
     assert page.status_code == 200
-    csv = signed_in(world.manager).get(page_of(world.study, "controls-csv")).content.decode().splitlines()
+    csv = signed_in(world.manager).get(page_of(world.study, "controls-csv")).getvalue().decode().splitlines()
     assert len(csv) == 51
     assert signed_in(world.judge).get(page_of(world.study, "control-list")).status_code == 403
 

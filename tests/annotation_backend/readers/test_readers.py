@@ -107,9 +107,9 @@ def test_two_readings_are_compared_and_only_a_data_manager_sees_them_before_the_
     summarise_agreement.call(study=world.study.name)
     assert b"0.750" not in world.page(world.judge, "agreement").content
     assert b"0.750" not in world.page(world.judge, "agreement-case", world.case.code).content
-    assert world.page(world.judge, "agreement-csv").content.count(b"\r\n") == 1
+    assert world.page(world.judge, "agreement-csv").getvalue().count(b"\r\n") == 1
     assert b"0.750" in world.page(world.manager, "agreement").content
-    csv = world.page(world.manager, "agreement-csv").content.decode().splitlines()
+    csv = world.page(world.manager, "agreement-csv").getvalue().decode().splitlines()
     assert csv[1].startswith(f"{world.case.code},")
     assert [line.split(",")[7:9] for line in csv[1:4]] == [["", "0.75"], ["1", "1.0"], ["2", "0.5"]]
     assert world.page(world.first, "agreement").status_code == 403

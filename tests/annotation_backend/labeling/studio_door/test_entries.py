@@ -195,7 +195,7 @@ def test_permits_say_what_the_stages_say(people: dict[Role, User], tasks: list[L
     found = _permits(ticket, project=1, task=tasks[2].label_studio_id).json()
     assert found["administrates"] is False
     assert found["projects"] == [1]
-    assert found["tasks"] == [tasks[2].label_studio_id]
+    assert (found["tasks"], found["alone"]) == ([tasks[2].label_studio_id], [])
     assert found["permit"] == {
         "may_look": True, "may_draw": True, "may_prompt": True, "sees_others": True, "sees_model": True,
         "own_predictions": [], "hidden_predictions": [],

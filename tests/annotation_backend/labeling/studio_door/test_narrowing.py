@@ -33,7 +33,8 @@ def test_whoever_has_models_or_draws_nothing_is_not_told(permit: Permit) -> None
 
 def _asking(permit: Permit, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(Asked, "of_task", lambda _self, _task: permit)
-    request = SimpleNamespace(content_type="application/json", body=json.dumps({"task": 3}).encode())
+    body = json.dumps({"task": 3}).encode()
+    request = SimpleNamespace(content_type="application/json", content_params={}, body=body)
     return Asked(request=request, who=Who.PROMPT, values={"pk": 1}, entry="entry", person=4)
 
 

@@ -14,7 +14,14 @@ from annotation_backend.labeling.studio_door.permits import Permit, Permits
 from annotation_backend.labeling.studio_door.refusals import Refused
 
 NOTHING = dict.fromkeys(("may_look", "may_draw", "may_prompt", "sees_others", "sees_model"), False)
-WHOLE = {"administrates": False, "projects": [1], "tasks": [3], "permit": {**NOTHING, "may_look": True}, "each": {}}
+WHOLE = {
+    "administrates": False,
+    "projects": [1],
+    "tasks": [3],
+    "alone": [3],
+    "permit": {**NOTHING, "may_look": True},
+    "each": {},
+}
 
 Site = Callable[[str, dict[str, Any]], tuple[int, Any]]
 

@@ -47,7 +47,11 @@ COMES_IN: dict[Who, frozenset[str]] = {
     Who.PEOPLE: EVERYBODY,
     Who.PROJECTS: EVERYBODY,
     **dict.fromkeys(
-        (Who.PROJECT, Who.PROJECT_ASKED, Who.TABS, Who.BACKENDS, Who.STATE, Who.TASKS, Who.NEXT_TASK), OF_THE_STUDY
+        (
+            *(Who.PROJECT, Who.PROJECT_COUNTS, Who.PROJECT_ASKED, Who.TABS, Who.BACKENDS, Who.STATE, Who.TASKS),
+            Who.NEXT_TASK,
+        ),
+        OF_THE_STUDY,
     ),
     **dict.fromkeys((Who.TASK, Who.ANNOTATIONS, Who.ANNOTATION), LOOKS),
     Who.DRAFTS: DRAWS,
@@ -289,6 +293,111 @@ def test_a_blind_reader_learns_nothing_by_the_way(world: World) -> None:
             assert is_refused(world.ask("reader", "GET", "/api/tasks/", params={"project": project, **said})), said
         address = f"/api/dm/actions/?id=next_task&project={project}"
         assert is_refused(world.ask("reader", "POST", address, json=query))
+
+
+def _rows(answer: requests.Response) -> list[dict[str, Any]]:
+    return list(answer.json()["tasks"])
+
+
+def test_nothing_that_a_blind_reader_sees_changes_when_another_draws(world: World) -> None:
+    """Neither in a list with every column, nor in a task, nor in what a project counts."""
+    task, project = world.tasks["blind"][OTHERS], world.projects["blind"]
+    for who in ("stranger", "reader"):
+        assert claimed(world.people[who], world.url, project, task) == 200
+    columns = json.dumps({"hiddenColumns": {"explore": [], "labeling": []}})
+
+    def seen() -> list[Any]:
+        listed = world.ask("reader", "GET", "/api/tasks/", params={"project": project, "query": columns})
+        others = (f"/api/tasks/{task}/", f"/api/projects/{project}/", "/api/projects/", "/api/projects/counts/")
+        state = world.ask("reader", "GET", "/api/dm/project/", params={"project": project})
+        return [listed.json(), state.json(), *(world.ask("reader", "GET", path).json() for path in others)]
+
+    before = seen()
+    draft = world.ask("stranger", "POST", f"/api/tasks/{task}/drafts", json={"result": [], "lead_time": 1.0})
+    assert draft.status_code == 201
+    assert world.drawn("stranger", task)
+    assert seen() == before
+
+
+def test_no_spelling_of_a_list_tells_what_others_drew(world: World, things: Things) -> None:
+    """Label Studio reads a list's filters out of an address, a body or a tab, in more than one spelling."""
+    task, project = world.tasks["blind"][THEIRS], world.projects["blind"]
+    assert world.drawn("stranger", task)
+    other = world.ask("stranger", "GET", "/api/current-user/whoami").json()["id"]
+    asked = {"project": project}
+    for column, operator, kind, value in (
+        ("annotators", "contains", "List", other), ("annotators", "empty", "List", False),
+        ("is_labeled", "equal", "Boolean", True), ("draft_exists", "equal", "Boolean", "true"),
+        ("annotations_results", "contains", "String", "brush"), ("updated_at", "greater", "String", "2000-01-01"),
+        ("total_annotations", "greater", "Number", 0), ("data.state", "regex", "String", "a"),
+        ("predictions_model_versions", "empty", "String", "false"), ("annotations_ids", "empty", "String", "false"),
+    ):  # fmt: skip
+        item = {"filter": f"filter:tasks:{column}", "operator": operator, "type": kind, "value": value}
+        inner = {**item, "filter": "filter:tasks:id", "operator": "greater", "type": "Number", "value": 0}
+        for one in (item, {**inner, "child_filter": item}):
+            plain = json.dumps({"filters": {"conjunction": "and", "items": [one]}})
+            escaped = plain.replace(column, "".join(f"\\u{ord(letter):04x}" for letter in column))
+            percent = plain.replace(column, "".join(f"%{ord(letter):02x}" for letter in column))
+            for query in (plain, escaped, percent):
+                answer = world.ask("reader", "GET", "/api/tasks/", params={**asked, "query": query})
+                assert is_refused(answer), (query, answer.text[:200])
+            sent = {"data": escaped, "headers": {"Content-Type": "application/json"}}
+            assert is_refused(world.ask("reader", "GET", "/api/tasks/", params=asked, **sent))
+            actions = f"/api/dm/actions/?id=next_task&project={project}"
+            assert is_refused(world.ask("reader", "POST", actions, **sent))
+        ordering = json.dumps({"ordering": [f"-tasks:{column}"]}).replace("t", "\\u0074")
+        assert is_refused(world.ask("reader", "GET", "/api/tasks/", params={**asked, "query": ordering}))
+    tabs = {row["data"]["title"]: row["id"] for row in world.installation.api("GET", "/api/dm/views/", params=asked)}
+    shown = {row["data"]["title"] for row in world.ask("reader", "GET", "/api/dm/views/", params=asked).json()}
+    for title, number in tabs.items():
+        answers = [
+            world.ask("reader", "GET", "/api/tasks/", params={**asked, "view": number}),
+            world.ask("reader", "GET", "/api/tasks/", params=asked, json={"view": number}),
+        ]
+        assert {is_refused(answer) for answer in answers} == {title not in shown}, title
+    assert set(tabs) - shown == {"Mine: stranger"}
+
+
+def test_a_state_is_compared_with_the_one_that_is_shown(world: World) -> None:
+    """Where others' work is hidden, a task that was drawn or approved is still to be done, in every list."""
+    task, project = world.tasks["blind"][THEIRS], world.projects["blind"]
+    path = f"/api/tasks/{task}/"
+    data = world.installation.api("GET", path)["data"]
+    world.installation.api("PATCH", path, json={"data": {**data, "state": "approved"}})
+    try:
+        for operator, state, is_there in (
+            ("equal", "pending", True), ("equal", "approved", False), ("not_equal", "pending", False),
+            ("contains", "approv", False), ("not_contains", "approv", True),
+        ):  # fmt: skip
+            item = {"filter": "filter:tasks:data.state", "operator": operator, "type": "String", "value": state}
+            query = json.dumps({"filters": {"conjunction": "and", "items": [item]}})
+            found = _rows(world.ask("reader", "GET", "/api/tasks/", params={"project": project, "query": query}))
+            assert (task in {row["id"] for row in found}) is is_there, (operator, state)
+            assert {row["data"]["state"] for row in found} <= {"pending"}
+    finally:
+        world.installation.api("PATCH", path, json={"data": data})
+
+
+def test_the_door_and_label_studio_read_the_same_words(world: World, things: Things) -> None:
+    """Label Studio reads JSON in the character set that a request names, in which other names may stand."""
+    other = world.ask("unassigned", "GET", "/api/current-user/whoami").json()["id"]
+    forged = b'{"result":[],"started_at":"+ACI-,+ACI-completed_by+ACI-:%d,+ACI-selected+ACI-:+ACI-"}' % other
+    paths = (f"/api/tasks/{things.task}/annotations/", f"/api/tasks/{things.task}/drafts")
+    for kind in ("application/json; charset=utf-7", "application/json; charset=UTF-16", "application/json;charset=x"):
+        for path in paths:
+            answer = world.ask("annotator", "POST", path, data=forged, headers={"Content-Type": kind})
+            assert is_refused(answer), (kind, answer.text[:200])
+        changed = world.ask(
+            "annotator",
+            "PATCH",
+            f"/api/annotations/{things.annotation}/",
+            data=forged,
+            headers={"Content-Type": kind},
+        )
+        assert is_refused(changed), kind
+    for body in (b'{"result": ' + b"[" * 100_000, b'{"result": [], "task": 1e400}', b"\xff\xfe{\x00}\x00"):
+        answer = world.ask("annotator", "POST", paths[0], data=body, headers={"Content-Type": "application/json"})
+        assert is_refused(answer), answer.text[:200]
 
 
 def _person(value: object) -> object:
