@@ -93,7 +93,7 @@ def _figures(world: Blind, person: User) -> int:
     compare_readings.call(row=world.row.pk)
     summarise_agreement.call(study=world.study.name)
     pages = [("agreement",), ("agreement-case", world.case.code), ("agreement-csv",), ("dashboard",)]
-    found = [signed_in(person).get(page_of(world.study, *page)).content for page in pages]
+    found = [b"".join(signed_in(person).get(page_of(world.study, *page))) for page in pages]
     return sum(b"0.444" in page for page in found)
 
 
