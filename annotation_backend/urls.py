@@ -8,7 +8,7 @@ from annotation_backend.audit import urls as audit
 from annotation_backend.cases import urls as cases
 from annotation_backend.dashboard import urls as dashboard
 from annotation_backend.labeling import urls as labeling
-from annotation_backend.pages import former, home, study_start
+from annotation_backend.pages import former, home, protocol_change, study_start
 from annotation_backend.publishing import urls as publishing
 from annotation_backend.readers import urls as readers
 from annotation_backend.registry import urls as registry
@@ -21,6 +21,7 @@ handler500 = views.server_error
 of_a_study = [
     path("", study_start.start, name="study"),
     path("protocol.toml", study_start.protocol_document, name="study-protocol"),
+    path("protocol/", protocol_change.protocol_change, name="protocol-change"),
     *(one for app in (studies, cases, registry, labeling, review, readers, work) for one in app.of_a_study),
     *(one for app in (publishing, audit, dashboard) for one in app.of_a_study),
 ]

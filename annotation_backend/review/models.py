@@ -160,13 +160,15 @@ def approved_review(case: Case) -> Review | None:
     """The verdict that makes a mask of the case an approved mask.
 
     The newest one, if it approves, if images, pictures, saves and mask are as they were when it was given, and if its
-    radiologist drew none of it, as far as is known today.
+    radiologist drew none of it, as far as is known today. A stage that a later version of the protocol added ends it
+    only by what is decided there.
     """
     review = latest_review(case)
     if review is None or not review.holds_approval:
         return None
     is_as_it_was = review.seen_sha256 == seen_now(case).sha256
-    if not is_as_it_was or CaseStage.objects.filter(case=case, state=StageState.OPEN).exists():
+    waits = CaseStage.objects.filter(case=case, state=StageState.OPEN, is_added=False)  # others leave it approved
+    if not is_as_it_was or waits.exists():
         return None
     is_own = review.mask.is_own_work_of(review.reviewer, largest_correction=review.largest_correction)
     return None if is_own else review

@@ -64,7 +64,7 @@ def finish(row: CaseStage, *, person: User | None = None, why: str = "") -> list
             if row.rules is not None and before.stage in row.rules.after:
                 _close(before, StageState.DONE, person=person, why=f"{row.stage} is done")
         _close(row, StageState.DONE, person=person, why=why)
-        return _open_what_follows(row.case, row.stage)
+        return _open_what_follows(row.case, row.stage, is_added=row.is_added)
 
 
 def send_back(
@@ -120,6 +120,34 @@ def reopen(case: Case, *, why: str) -> list[CaseStage]:
     return again
 
 
+def add(case: Case, names: Collection[str], *, person: User | None, why: str) -> list[CaseStage]:
+    """Opens stages for a finished case that a later version of the protocol added; none where it is not finished.
+
+    What was approved stays so until somebody decides otherwise there: nothing that was looked at has changed.
+
+    Args:
+        case: The case.
+        names: Of the stages that were added; those before which another is not done wait for it.
+        person: Who changed the protocol; None for a command.
+        why: Kept with the change.
+    """
+    with transaction.atomic():
+        lock(case)
+        steps = case.protocol.steps
+        if not is_finished(case):
+            return []
+        due = [
+            stage
+            for stage in steps
+            if stage.name in names
+            and stage.after
+            and not is_ladder_rung(stage, steps)
+            and not _was_in(case, stage)
+            and _may_begin(case, stage)
+        ]
+        return [_open(case, stage, why=why, person=person, asked=None, is_added=True) for stage in due]
+
+
 def follow(case: Case, drawn: Mapping[int, datetime]) -> list[CaseStage]:
     """Takes account of what is drawn on a case: closes drawing stages that are done, opens those that waited.
 
@@ -140,8 +168,8 @@ def follow(case: Case, drawn: Mapping[int, datetime]) -> list[CaseStage]:
                 continue
             if _is_complete(row, stage, drawn):
                 opened += finish(row, why="every slice is drawn")
-            elif lets_go_on(stage) and drawn:
-                opened += _open_what_follows(case, row.stage, newest=max(drawn.values()))
+            elif lets_go_on(stage) and (since := _drawn_in(row, drawn)):
+                opened += _open_what_follows(case, row.stage, newest=max(since), is_added=row.is_added)
     return opened
 
 
@@ -165,7 +193,7 @@ def begin_what_follows(row: CaseStage) -> list[CaseStage]:
 
     Must run in a transaction that holds the case's lock.
     """
-    return _open_what_follows(row.case, row.stage)
+    return _open_what_follows(row.case, row.stage, is_added=row.is_added)
 
 
 def lets_go_on(stage: Stage) -> bool:
@@ -224,26 +252,33 @@ def _named(row: CaseStage, name: str, code: str, words: str) -> Stage:
     return found
 
 
+def _drawn_in(row: CaseStage, drawn: Mapping[int, datetime]) -> list[datetime]:
+    """When slices were drawn that count in a stage: what was before it was added does not."""
+    return [moment for moment in drawn.values() if not row.is_added or moment > row.opened_at]
+
+
 def _is_complete(row: CaseStage, stage: Stage, drawn: Mapping[int, datetime]) -> bool:
-    """Whether all that a drawing stage wants is drawn, and what a return asks for since then.
+    """Whether all that a drawing stage wants is drawn, and what is asked for once more since then.
 
     Whoever has a whole case back says when it is repaired, by handing in. So does a stage that lets the next one begin
     go on in a later round: nobody knows how many slices are still to be repaired.
     """
     if stage.opens_next is OpensNext.HAND_IN or stage.slices is WantedSlices.ADJACENT:
         return False
-    since = [moment for moment in drawn.values() if row.round == 1 or moment > row.opened_at]
+    since = [moment for moment in drawn.values() if not row.is_repeated or moment > row.opened_at]
     if stage.slices is WantedSlices.CENTRE:
         return bool(since)
-    if row.round > 1 and lets_go_on(stage):
+    if row.is_repeated and lets_go_on(stage):
         return False
-    if row.round > 1 and row.asked_slices is None and row.assignments.filter(state=AssignmentState.OPEN).exists():
+    if row.is_repeated and row.asked_slices is None and row.assignments.filter(state=AssignmentState.OPEN).exists():
         return False
     is_repaired = all(index in drawn and drawn[index] > row.opened_at for index in row.asked_slices or ())
     return bool(since) and is_repaired and set(row.case.slices.values_list("index", flat=True)) <= set(drawn)
 
 
-def _open_what_follows(case: Case, name: str, *, newest: datetime | None = None) -> list[CaseStage]:
+def _open_what_follows(
+    case: Case, name: str, *, newest: datetime | None = None, is_added: bool = False
+) -> list[CaseStage]:
     """Opens the stages after one that is done, or goes on; one that was closed since `newest` stays closed."""
     steps = case.protocol.steps
     opened = []
@@ -254,7 +289,7 @@ def _open_what_follows(case: Case, name: str, *, newest: datetime | None = None)
         is_behind = last is not None and newest is not None and last.closed_at is not None and newest <= last.closed_at
         if (last is not None and last.is_open) or is_behind or not _may_begin(case, stage):
             continue
-        opened.append(_open(case, stage))
+        opened.append(_open(case, stage, is_added=is_added))
     return opened
 
 
@@ -274,6 +309,10 @@ def _open_what_is_due(case: Case, steps: Iterable[Stage]) -> None:
                 _open(case, stage)
 
 
+def _was_in(case: Case, stage: Stage) -> bool:
+    return CaseStage.objects.filter(case=case, stage=stage.name).exclude(state=StageState.ENDED).exists()
+
+
 def _may_begin(case: Case, stage: Stage) -> bool:
     """Whether all stages before one are done, or let it begin while they go on."""
     steps = {one.name: one for one in case.protocol.steps}
@@ -289,9 +328,11 @@ def _open(
     case: Case,
     stage: Stage,
     *,
-    is_fresh: bool = False,
     why: str = "",
+    person: User | None = None,
     asked: Collection[int] | None = (),
+    is_fresh: bool = False,
+    is_added: bool = False,
     is_sent_back: bool = False,
 ) -> CaseStage:
     """Opens a stage's next round, unless one is open.
@@ -299,9 +340,11 @@ def _open(
     Args:
         case: The case.
         stage: Its rules.
-        is_fresh: Whether what was drawn before counts no more.
         why: Why it is opened.
-        asked: Slices to be drawn again; None for all, none where it is no return.
+        person: Who opened it; None for the way itself.
+        asked: Slices to be drawn again; None for all, none where nothing is asked for once more.
+        is_fresh: Whether what was drawn before counts no more.
+        is_added: Whether a later version of the protocol added it behind what the case has been through.
         is_sent_back: Whether a later stage sent the case back.
     """
     last = CaseStage.objects.filter(case=case, stage=stage.name).order_by("round").last()
@@ -312,9 +355,10 @@ def _open(
         stage=stage.name,
         round=last.round + 1 if last else 1,
         is_fresh=is_fresh,
+        is_added=is_added,
         asked_slices=None if asked is None else sorted(asked),
     )
-    Transition.objects.create(row=row, state=StageState.OPEN, why=why[:200], created=row.opened_at)
+    Transition.objects.create(row=row, state=StageState.OPEN, person=person, why=why[:200], created=row.opened_at)
     stage_opened.send(sender=CaseStage, row=row, is_sent_back=is_sent_back)
     return row
 

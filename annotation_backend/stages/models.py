@@ -42,6 +42,9 @@ class CaseStage(models.Model):
     state = models.CharField(max_length=10, choices=StageState.choices, default=StageState.OPEN)
     is_fresh = models.BooleanField(default=False, help_text="What was drawn before it opened counts no more")
     is_control = models.BooleanField(default=False, help_text="One person's work on a control case")
+    is_added = models.BooleanField(
+        default=False, help_text="Opened for a finished case by a later version; its approval holds meanwhile"
+    )
     asked_slices = models.JSONField(
         default=list, null=True, help_text="Slices that a return asks to be drawn again; None: the whole case"
     )
@@ -78,6 +81,11 @@ class CaseStage(models.Model):
     def asks_for(self, index: int) -> bool:
         """Whether a return asks for a slice; what it does not ask for stays as it was drawn."""
         return self.asked_slices is None or index in self.asked_slices
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether only what is drawn since it was opened is done in it: the case had been drawn before."""
+        return self.round > 1 or self.is_added
 
     @property
     def rules(self) -> Stage | None:

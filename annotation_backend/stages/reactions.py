@@ -9,6 +9,7 @@ from django.dispatch import receiver
 from annotation_backend.accounts.models import User
 from annotation_backend.accounts.signals import account_closed
 from annotation_backend.cases.models import Case
+from annotation_backend.stages.added import finished_without, open_added_stages, require_said
 from annotation_backend.stages.assigning import give_again
 from annotation_backend.stages.flow import begin
 from annotation_backend.stages.leaving import give_back_what_they_may_not
@@ -16,7 +17,32 @@ from annotation_backend.stages.models import Assignment, AssignmentState, CaseSt
 from annotation_backend.stages.signals import assignment_ended, sent_back, stage_opened
 from annotation_backend.stages.spreading import find_another_for, spread_by_itself
 from annotation_backend.studies.models import Study
-from annotation_backend.studies.signals import protocol_changed, role_changed
+from annotation_backend.studies.services import FinishedCases
+from annotation_backend.studies.signals import protocol_asked, protocol_changed, role_changed
+from datasets.study.protocol import Protocol
+
+
+@receiver(protocol_asked)
+def ask_about_finished_cases(
+    *, study: Study, protocol: Protocol, finished: FinishedCases | None, **_signal: Any
+) -> None:
+    """Refuses a protocol with stages that finished cases were never in, until somebody says what becomes of them."""
+    require_said(study, protocol, finished)
+
+
+@receiver(protocol_changed)
+def open_for_finished_cases(
+    *, study: Study, former: Protocol, person: User | None, finished: FinishedCases | None, **_signal: Any
+) -> None:
+    """Queues that added stages are opened for the cases that were finished without them, where it is so said."""
+    added = finished_without(study, former, study.protocol) if finished is FinishedCases.OPEN else {}
+    if added:
+        open_added_stages.enqueue(
+            study=study.name,
+            stages=[stage.name for stage in added],
+            version=study.protocol.version,
+            person=None if person is None else person.pk,
+        )
 
 
 @receiver(protocol_changed)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import cast
 
 from django.db import transaction
@@ -15,6 +16,13 @@ from datasets.study.protocol_document import read_protocol
 from datasets.study.shipped_protocols import FIRST, shipped_text
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+
+
+class FinishedCases(StrEnum):
+    """What becomes of cases that are finished, where a later version of the protocol adds a stage behind them."""
+
+    LEAVE = "leave"
+    OPEN = "open"
 
 
 def create_study(name: str, document: str, *, person: User | None = None) -> Study:
@@ -47,7 +55,12 @@ def create_study(name: str, document: str, *, person: User | None = None) -> Stu
 
 
 def change_protocol(
-    study: Study, document: str, *, person: User | None = None, findings: list[Finding] | None = None
+    study: Study,
+    document: str,
+    *,
+    person: User | None = None,
+    finished: FinishedCases | None = None,
+    findings: list[Finding] | None = None,
 ) -> bool:
     """Gives a study another version of its protocol; what was made under the former one stays.
 
@@ -55,6 +68,7 @@ def change_protocol(
         study: The study.
         document: The protocol's TOML document.
         person: Who changes it; None for a command.
+        finished: What becomes of finished cases that were never in a stage which it adds; None where nobody said.
         findings: Takes up what people have to do under the new version.
 
     Returns:
@@ -62,7 +76,8 @@ def change_protocol(
 
     Raises:
         RejectedInput: The document has a fault, is another protocol (``protocol-other``), is not newer than the one in
-            force (``protocol-version-old``), or would orphan what was drawn, as an app above says.
+            force (``protocol-version-old``), adds stages behind finished cases of which nobody said what becomes
+            (``protocol-stage-added``), or would orphan what was drawn, as an app above says.
     """
     protocol, now = read_protocol(document), study.protocol
     if protocol.digest == now.digest:
@@ -81,11 +96,11 @@ def change_protocol(
         )
     with transaction.atomic():
         Study.objects.select_for_update().get(pk=study.pk)
-        answers = protocol_asked.send(sender=Study, study=study, protocol=protocol)
+        answers = protocol_asked.send(sender=Study, study=study, protocol=protocol, finished=finished)
         ProtocolVersion.objects.create(study=study, document=document, digest=protocol.digest, person=person)
         study.document = document
         study.save(update_fields=["document"])
-        protocol_changed.send(sender=Study, study=study)
+        protocol_changed.send(sender=Study, study=study, former=now, person=person, finished=finished)
     if findings is not None:
         findings += [finding for _, answer in answers for finding in cast(Sequence[Finding], answer or ())]
     return True

@@ -9,11 +9,12 @@ role_changed = Signal()
 """A `person` has another role in a `study` since just now, or none; sent after it is so."""
 
 protocol_asked = Signal()
-"""Whether a `study` may have another `protocol`: a receiver whose records it would orphan raises
-`RejectedInput`; one may answer with findings about what people have to do then."""
+"""Whether a `study` may have another `protocol`, and what becomes of `finished` cases (None: nobody said): a receiver
+whose records it would orphan raises `RejectedInput`; one may answer with findings about what people have to do then."""
 
 protocol_changed = Signal()
-"""A `study` has another protocol since just now; sent inside the transaction that says so."""
+"""A `study` has another protocol than the `former` one since just now, by `person` or a command, who said what becomes
+of `finished` cases; sent inside the transaction that says so."""
 
 role_taken = Signal()
 """A `person` has no part in a `study` any more, by a page; what they may have kept of it should open nothing."""

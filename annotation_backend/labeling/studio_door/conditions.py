@@ -229,8 +229,9 @@ def _require_parents(asked, body, task):
 
     permit = asked.answer.permit
     if body.get("parent_prediction") is not None:
-        _require(permit.sees_model)
-        _require(Prediction.objects.filter(pk=_number(body["parent_prediction"]), task_id=task).exists())
+        number = _number(body["parent_prediction"])
+        _require(permit.shows(number))
+        _require(Prediction.objects.filter(pk=number, task_id=task).exists())
     if body.get("parent_annotation") is not None:
         seen = Annotation.objects.filter(pk=_number(body["parent_annotation"]), task_id=task)
         _require((seen if permit.sees_others else seen.filter(completed_by=asked.person)).exists())

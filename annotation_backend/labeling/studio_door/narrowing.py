@@ -139,7 +139,7 @@ def task_as_seen(asked, task, permit):
     if "drafts" in seen:
         seen["drafts"] = _drafts(asked, seen["drafts"])
     if "predictions" in seen:
-        seen["predictions"] = [row for row in seen["predictions"] if _is_shown(row, permit)]
+        seen["predictions"] = [row for row in seen["predictions"] if permit.shows(_number_of(row))]
     if _is_through(task, permit):
         seen["data"] = {**seen["data"], "state": TO_DO}
     hidden = (() if permit.sees_others else _OF_OTHERS) + (() if permit.sees_model else _OF_THE_MODEL)
@@ -161,14 +161,6 @@ def _alike(asked, seen):
     if "updated_at" in seen:
         seen["updated_at"] = seen.get("created_at")
     return seen
-
-
-def _is_shown(prediction, permit):
-    """Whether a prediction is shown: a person's own in place of the others, never another person's."""
-    number = _number_of(prediction)
-    if not permit.sees_model or number in permit.hidden_predictions:
-        return False
-    return not permit.own_predictions or number in permit.own_predictions
 
 
 def _is_through(task, permit):

@@ -31,6 +31,12 @@ class Permit:
     own_predictions: frozenset[int] = frozenset()
     hidden_predictions: frozenset[int] = frozenset()
 
+    def shows(self, prediction: object) -> bool:
+        """Whether a prediction is shown: a person's own in place of the others, never another person's."""
+        if not self.sees_model or prediction in self.hidden_predictions:
+            return False
+        return not self.own_predictions or prediction in self.own_predictions
+
 
 @dataclass(frozen=True)
 class Answer:

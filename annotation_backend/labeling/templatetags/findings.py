@@ -11,6 +11,7 @@ from annotation_backend.labeling.models import AnnotationFinding
 from annotation_backend.labeling.predictions.automatic import why_it_waits
 from annotation_backend.labeling.versions.doubts import possible_annotators
 from annotation_backend.labeling.versions.losses import open_findings
+from annotation_backend.labeling.versions.versions import saves_shown
 from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
 
@@ -29,11 +30,11 @@ def people_of(study: Study) -> QuerySet[User]:
     return possible_annotators(study)
 
 
-@register.simple_tag
-def slices_with_versions(case: Case) -> list[int]:
-    """Indices of the slices that were ever saved."""
-    saved = case.labeling_tasks.filter(annotations__isnull=False)
-    return sorted(set(saved.values_list("slice_index", flat=True)))
+@register.simple_tag(takes_context=True)
+def slices_with_versions(context: Context, case: Case) -> list[int]:
+    """Indices of the slices of which who is signed in may see a version."""
+    saved = saves_shown(case, signed_in_user(context["request"])).order_by()
+    return sorted(set(saved.values_list("task__slice_index", flat=True)))
 
 
 @register.simple_tag

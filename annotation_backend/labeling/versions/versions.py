@@ -11,6 +11,7 @@ from django.db.models import Q
 from numpy.typing import NDArray
 
 from annotation_backend.accounts.models import User
+from annotation_backend.cases.models import Case
 from annotation_backend.cases.registration.register import require_in_use
 from annotation_backend.labeling.models import (
     Annotation,
@@ -79,10 +80,15 @@ def task_of_slice(case_code: str, slice_index: int, *, study: Study | None = Non
 def shown_versions(task: LabelingTask, person: User) -> AnnotationQuerySet:
     """The versions of a slice that a person may see: none of a reader who is not to be heard yet, and their own alone
     while they draw the case without seeing others' work."""
-    saves = Annotation.objects.filter(task=task)
-    if draws_alone(person, task.case):
+    return saves_shown(task.case, person).filter(task=task)
+
+
+def saves_shown(case: Case, person: User) -> AnnotationQuerySet:
+    """The same of all slices of a case: that there is a save would tell where others draw."""
+    saves = Annotation.objects.filter(task__case=case)
+    if draws_alone(person, case):
         return saves.filter(author=person)
-    hidden = hidden_readings(person, task.case)
+    hidden = hidden_readings(person, case)
     return saves.filter(Q(reading__isnull=True) | ~Q(reading__in=hidden))
 
 

@@ -48,7 +48,7 @@ def agreement(request: HttpRequest, study: Study) -> HttpResponse:
     page = Paginator(keys, ON_A_PAGE).get_page(request.GET.get("page"))
     pairs = _pairs(request, study).filter(pk__in=list(page)).defer("by_slice").order_by("-row_id", "pk")
     context = {
-        "made_at": kept.made_at if kept else None,
+        "made_at": kept.made_at if kept and part == EVERYTHING else None,
         "masks": [_titled(study, row) for row in content.get("masks", [])],
         "scores": [_with_people(request, study, row) for row in content.get("scores", [])],
         "rows": [_row(request, study, pair) for pair in pairs],

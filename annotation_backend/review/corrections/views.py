@@ -12,6 +12,7 @@ from annotation_backend.labeling.models import CaseMask, Correction
 from annotation_backend.review.corrections.checks import uploaded_mask
 from annotation_backend.review.corrections.services import correct_in_review
 from annotation_backend.review.readers import READERS
+from annotation_backend.review.viewing.masks_shown import require_not_alone
 from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import study_page
@@ -30,6 +31,7 @@ class CorrectionForm(forms.Form):
 def correct_case(request: HttpRequest, study: Study, code: str) -> HttpResponse:
     """Keeps a corrected mask as a version, or says why not; values for the viewer, a page for a form."""
     case = get_object_or_404(Case.objects.with_images(), study=study, code=code)
+    require_not_alone(request, case)  # the numbers of others' masks would be told by what is refused
     wants_values = request.headers.get("Accept", "").startswith("application/json")
     try:
         correction = _corrected(request, case)

@@ -4,10 +4,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
 
-from annotation_backend.accounts.models import Role
+from annotation_backend.accounts.models import Role, User
 from annotation_backend.accounts.permissions import signed_in_user
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.models import CaseMask
+from annotation_backend.labeling.versions.standing import standing_of
 from annotation_backend.review.verdict_stages import open_review
 from annotation_backend.stages.hiding import draws_all_of, draws_alone, hidden_readings, is_blind_still
 from annotation_backend.studies.models import Study
@@ -20,17 +21,23 @@ def mask_shown(request: HttpRequest, study: Study, mask_id: int) -> CaseMask:
     """A mask of a study by its number, as far as it may be shown to the person.
 
     Raises:
-        Http404: There is none, or it is another reader's whose work goes on.
-        PermissionDenied: The person draws the case themselves.
+        Http404: There is none, it is another reader's whose work goes on, or the person draws the case themselves: who
+            tried numbers would find out that somebody drew.
     """
     mask = get_object_or_404(CaseMask.objects.select_related("case__study"), case__study=study, pk=mask_id)
     person = signed_in_user(request)
-    require_not_alone(request, mask.case)
+    if _is_alone(person, mask.case):
+        raise Http404
     hidden = hidden_readings(person, mask.case)
-    row = open_review(mask.case)
-    if mask.reading_id is not None and row is not None and is_blind_still(row) and not may(request, Role.DATA_MANAGER):
+    if is_reviewed_blind(request, mask.case) and standing_of(mask.case).mask != mask:
         raise Http404
     return get_object_or_404(CaseMask.objects.select_related("case__study").exclude(reading__in=hidden), pk=mask.pk)
+
+
+def is_reviewed_blind(request: HttpRequest, case: Case) -> bool:
+    """Whether a case waits for a review whose people see no mask but the one that counts; never for a data manager."""
+    row = open_review(case)
+    return row is not None and is_blind_still(row) and not may(request, Role.DATA_MANAGER)
 
 
 def require_not_alone(request: HttpRequest, case: Case) -> None:
@@ -39,6 +46,9 @@ def require_not_alone(request: HttpRequest, case: Case) -> None:
     Raises:
         PermissionDenied: They do.
     """
-    person = signed_in_user(request)
-    if draws_alone(person, case) or draws_all_of(person, case):
+    if _is_alone(signed_in_user(request), case):
         raise PermissionDenied(ALONE)
+
+
+def _is_alone(person: User, case: Case) -> bool:
+    return draws_alone(person, case) or draws_all_of(person, case)

@@ -1,7 +1,7 @@
 """What the viewer of a review page fetches: images, masks and numbers, each for people who read reviews."""
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_GET
 
@@ -16,7 +16,7 @@ from annotation_backend.registry.models import Model
 from annotation_backend.review.readers import READERS
 from annotation_backend.review.verdict_stages import open_review
 from annotation_backend.review.viewing.figures import figures_of, former_of
-from annotation_backend.review.viewing.masks_shown import ALONE, mask_shown, require_not_alone
+from annotation_backend.review.viewing.masks_shown import ALONE, is_reviewed_blind, mask_shown, require_not_alone
 from annotation_backend.review.viewing.overlays import readers_masks
 from annotation_backend.review.viewing.volumes import model_answer, stored_answer
 from annotation_backend.stages.hiding import draws_without_models
@@ -41,6 +41,8 @@ def model_mask(request: HttpRequest, study: Study, code: str, pk: int) -> HttpRe
     require_not_alone(request, case)
     if draws_without_models(signed_in_user(request), case):
         raise PermissionDenied(ALONE)
+    if is_reviewed_blind(request, case):
+        raise Http404
     model = get_object_or_404(Model.objects.filter(initial_masks__case=case).distinct(), pk=pk)
     return model_answer(request, case, model)
 

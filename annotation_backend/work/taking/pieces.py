@@ -97,8 +97,8 @@ def own_saves(row: CaseStage, person: User) -> dict[int, datetime]:
 
 
 def is_done(row: CaseStage, drawn: Mapping[int, datetime], index: int) -> bool:
-    """Whether a slice is drawn; one that a return asks for, whether it was drawn since then."""
-    return index in drawn and (row.round == 1 or not row.asks_for(index) or drawn[index] > row.opened_at)
+    """Whether a slice is drawn; one that is asked for once more, whether it was drawn since then."""
+    return index in drawn and (not row.is_repeated or not row.asks_for(index) or drawn[index] > row.opened_at)
 
 
 def outwards(indices: Iterable[int], drawn: Collection[int]) -> list[int]:

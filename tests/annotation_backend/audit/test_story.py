@@ -8,6 +8,7 @@ from django.test import Client
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.audit.story import story_of
 from annotation_backend.cases.models import Case
+from annotation_backend.history.kept import KeptQuerySet
 from annotation_backend.labeling.models import CaseMask
 from annotation_backend.labeling.versions.assembly import assemble
 from annotation_backend.review.models import Review
@@ -67,7 +68,7 @@ def test_readers_hear_neither_of_each_other_nor_of_control_cases(mask: CaseMask,
     reading = Reading.objects.create(row=row, person=annotator, seat=1)
     save = saved(case.labeling_tasks.get(slice_index=3), person=annotator.label_studio_id, identifier=3)
     with_reading = type(save).objects.filter(pk=save.pk)
-    super(type(with_reading), with_reading).update(reading=reading)
+    super(KeptQuerySet, with_reading).update(reading=reading)
     control = CaseStage.every.create(case=case, stage="drawing", is_control=True)
     Transition.objects.create(row=control, state=StageState.OPEN, why="a control")
 

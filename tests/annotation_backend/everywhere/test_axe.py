@@ -29,6 +29,7 @@ PLAIN = (
     *("study", "my-work", "case-list", "model-list", "release-list", "own-controls"),
     *("review-queue", "bulk-verdicts", "adjudication-list", "agreement", "finding-list", "registration-queue"),
     *("cohort-report", "dashboard", "work-table", "control-list", "people", "audit-log", "project-settings"),
+    "protocol-change",
 )
 OF_A_CASE = ("case-page", "registration-page", "review-case", "review-comments", "adjudication", "agreement-case")
 

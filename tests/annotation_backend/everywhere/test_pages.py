@@ -56,6 +56,7 @@ def test_nothing_opens_without_signing_in(client: Client, case: Case, pattern: A
         ("home", set(Role)),
         ("study", set(Role)),
         ("study-protocol", {Role.ADMINISTRATOR, Role.DATA_MANAGER}),
+        ("protocol-change", {Role.ADMINISTRATOR, Role.DATA_MANAGER}),
         ("case-list", set(Role)),
         ("case-page", set(Role)),
         ("slice-picture", set(Role)),

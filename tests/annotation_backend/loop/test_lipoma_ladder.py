@@ -200,6 +200,7 @@ def _sees_nothing(theatre: Theatre, reader: Actor, index: int) -> None:
     """Neither in the browser nor by its requests is there anything of others or of a model."""
     seen = _asked(theatre, reader, index)
     assert (seen["predictions"], seen["annotations"]) == ([], [])
+    assert reader.page.get_by_text("Drawn by hand: in this stage no model draws").first.is_visible()
     tabs = reader.editor.tabs()
     assert "lite-medsam" not in tabs
     assert "clicks" not in tabs
@@ -210,7 +211,7 @@ def _sees_nothing(theatre: Theatre, reader: Actor, index: int) -> None:
     own = {"Referer": f"{theatre.installation.label_studio_url}/", "Origin": theatre.installation.label_studio_url}
     prompt = {"task": theatre.tasks[index], "context": {"result": []}}
     refused = reader.page.request.post(address, data=prompt, headers={"X-CSRFToken": token, **own})
-    assert refused.status in (403, 404), refused.text()
+    assert (refused.status, refused.json()["code"]) == (403, "door-drawn-by-hand")
 
 
 def test_the_readers_hand_in_and_somebody_has_to_decide(theatre: Theatre, cast: Cast) -> None:

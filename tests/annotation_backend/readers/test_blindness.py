@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.labeling import jobs
@@ -70,8 +71,11 @@ def _masks(world: Blind, person: User) -> set[int]:
 def test_a_radiologist_who_reads_sees_no_mask_of_another_reader_until_both_are_done() -> None:
     world = Blind(Role.RADIOLOGIST)
     for person in (world.second, world.third):
-        assert _masks(world, person) == {403}
+        assert _masks(world, person) == {404}, "as where there is none"
         assert world.status(person, "review-case", world.case.code) == 403
+        address = page_of(world.study, "review-correct", world.case.code)
+        forms = [{"base": number, "file": SimpleUploadedFile("x", b"x")} for number in (world.mask.pk, 1 << 20)]
+        assert {signed_in(person).post(address, form).status_code for form in forms} == {403}
     assert _masks(world, world.manager) == {200}
     finish(world.row)
     assert _masks(world, world.third) == {200}
@@ -93,7 +97,7 @@ def _figures(world: Blind, person: User) -> int:
     compare_readings.call(row=world.row.pk)
     summarise_agreement.call(study=world.study.name)
     pages = [("agreement",), ("agreement-case", world.case.code), ("agreement-csv",), ("dashboard",)]
-    found = [signed_in(person).get(page_of(world.study, *page)).content for page in pages]
+    found = [signed_in(person).get(page_of(world.study, *page)).getvalue() for page in pages]
     return sum(b"0.444" in page for page in found)
 
 

@@ -8,7 +8,7 @@ from annotation_backend.stages.assigning import assign, hand_in
 from annotation_backend.stages.flow import begin, finish, follow, send_back
 from annotation_backend.stages.permits import permits_of, reading_of
 from annotation_backend.studies.models import Study
-from annotation_backend.studies.services import change_protocol
+from annotation_backend.studies.services import FinishedCases, change_protocol
 from annotation_backend.work.own import own_pieces
 from datasets.errors import RejectedInput
 from datasets.study.stage import AssignedBy
@@ -87,7 +87,8 @@ def test_a_case_that_is_through_stays_through() -> None:
     begin(case)
     for stage in ("draw", "first", "second"):
         finish(row_of(case, stage))
-    _change(study, _renamed(study.document, "second", "final"))
+    document = _renamed(study.document, "second", "final").replace("version = 1", "version = 9", 1)
+    assert change_protocol(study, document, finished=FinishedCases.LEAVE)
     assert open_stages(case) == []
 
 

@@ -207,12 +207,6 @@ class LabelStudioPage:
             self.page.click("[data-testid=bottombar-skip-button]")
         return dict(stored.value.json())
 
-    def take_skip_back(self) -> int:
-        """Takes back the skip of the task that is open, and returns the answer's status."""
-        with self.page.expect_response(lambda answer: answer.request.method == "DELETE") as deleted:
-            self.page.click("[data-testid=bottombar-unskip-button]")
-        return int(deleted.value.status)
-
     def submit(self) -> dict[str, Any]:
         """Submits, or updates, and returns what the server stored."""
         button = self.page.locator("[data-testid=bottombar-submit-button], [data-testid=bottombar-update-button]").first

@@ -1,6 +1,9 @@
 """What a person's lists, tasks and projects say: the same, whatever others drew meanwhile."""
 
 import json
+import sys
+from contextlib import nullcontext
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -87,3 +90,41 @@ def test_a_save_that_label_studio_would_read_otherwise_is_refused(
     with pytest.raises(Refused) as refused:
         CONDITIONS[Who.DRAWING](Asked(request=request, who=Who.DRAWING, values={"pk": TASK}, entry="e", person=ME))
     assert (refused.value.status, refused.value.code) == (400, "door-request")
+
+
+@pytest.mark.parametrize(
+    ("permit", "shown"),
+    [
+        (BLIND, set()),
+        (Permit(sees_model=True), {900, 901}),
+        (CONTROL, {901}),
+        (Permit(sees_model=True, hidden_predictions=frozenset({901})), {900}),
+    ],
+)
+def test_a_save_begins_from_a_prediction_that_is_shown(
+    permit: Permit, shown: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Label Studio writes the prediction into the save, where it could be read."""
+    asked_for: list[int] = []
+
+    def rows(*, pk: int, **_options: Any) -> Any:
+        asked_for.append(pk)
+        return SimpleNamespace(exists=lambda: True)
+
+    model = SimpleNamespace(objects=SimpleNamespace(filter=rows))
+    monkeypatch.setitem(sys.modules, "tasks.models", SimpleNamespace(Annotation=model, Prediction=model))
+    permit = replace(permit, may_draw=True)
+    answer = Answer(projects=frozenset({PROJECT}), permit=permit)
+
+    def of_task(asked: Asked, _task: int) -> Permit:
+        asked.project, asked.answer = PROJECT, answer
+        return permit
+
+    monkeypatch.setattr(Asked, "of_task", of_task)
+    for number in (900, 901):
+        body = json.dumps({"result": [], "parent_prediction": number}).encode()
+        request = SimpleNamespace(content_type="application/json", content_params={}, body=body)
+        asked = Asked(request=request, who=Who.DRAWING, values={"pk": TASK}, entry="e", person=ME)
+        with nullcontext() if number in shown else pytest.raises(Refused):
+            CONDITIONS[Who.DRAWING](asked)
+    assert set(asked_for) == shown
