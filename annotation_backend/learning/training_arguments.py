@@ -38,7 +38,12 @@ def add_training(parser: ArgumentParser) -> None:
     """Adds method, training examples, duration and output."""
     trainable = trainable_methods()
     parser.add_argument(
-        "method", nargs="?", choices=list(map(str, trainable)), default=DEFAULT_METHOD, help=f"default {DEFAULT_METHOD}"
+        "method",
+        nargs="?",
+        choices=list(map(str, trainable)),
+        metavar="METHOD",
+        default=DEFAULT_METHOD,
+        help=f"{'; '.join(f'{method}: {method.title}' for method in trainable)} (default {DEFAULT_METHOD})",
     )
     own = ", ".join(f"{method} {method.iterations}" for method in trainable)
     parser.add_argument("--iterations", type=int, help=f"default: some minutes a fold on two cores ({own})")

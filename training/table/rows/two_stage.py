@@ -4,7 +4,7 @@ from training.table.method import Method, PromptType, Unprompted
 from training.table.option import Option, canvas
 
 AUTOMATIC_ITERATIONS = Option(
-    "automatic_iterations", "iterations of the first network (default 700)", is_whole=True, least=1
+    "automatic_iterations", "iterations of the first network, 700 unless given", is_whole=True, least=1
 )
 
 METHOD = Method(
