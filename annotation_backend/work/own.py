@@ -122,15 +122,24 @@ def own_pieces(study: Study, person: User) -> list[OwnPiece]:
     in_use = Case.objects.not_excluded().filter(study=study)
     rows = Assignment.objects.filter(person=person, state=AssignmentState.OPEN, row__case__in=in_use)
     found = list(_with_cases(rows).order_by("-row__round", "pk")[:MOST_SHOWN])
-    cases = {one.row.case_id: one.row.case for one in found}
     stages = {stage.name: stage for stage in study.protocol.steps}
+    drawing = {stage.name for stage in stages.values() if stage.draws}
+    cases = {one.row.case_id: one.row.case for one in found if one.row.stage in drawing}
     held = _by_assignment(found)
-    tasks = _tasks_of(cases)
+    tasks = _tasks_of(cases, study)
     counting = standings(list(cases.values()))
     readings = _own_saves(found, person)
     asked = _Asked(_why_back(found), _pinned(cases))
     pieces = [
-        _piece(one, stages.get(one.row.stage), held.get(one.pk, []), tasks[one.row.case_id], counting, readings, asked)
+        _piece(
+            one,
+            stages.get(one.row.stage),
+            held.get(one.pk, []),
+            tasks.get(one.row.case_id, {}),
+            counting,
+            readings,
+            asked,
+        )
         for one in found
     ]
     return sorted(pieces, key=lambda piece: not piece.has_next_pinned)  # stable: otherwise in their order
@@ -178,10 +187,12 @@ def _by_assignment(found: Sequence[Assignment]) -> dict[int, list[int]]:
     return held
 
 
-def _tasks_of(cases: Collection[int]) -> dict[int, dict[int, LabelingTask]]:
+def _tasks_of(cases: Mapping[int, Case], study: Study) -> dict[int, dict[int, LabelingTask]]:
+    """The tasks of each case by slice; the study's document and the cases are not read again with each of them."""
     tasks: dict[int, dict[int, LabelingTask]] = {key: {} for key in cases}
     living = LabelingTask.objects.filter(case__in=list(cases), project__is_retired=False, label_studio_id__gt=0)
-    for task in living.select_related("project__study", "case").order_by("slice_index"):
+    for task in living.select_related("project").order_by("slice_index"):
+        task.project.study, task.case = study, cases[task.case_id]
         tasks[task.case_id][task.slice_index] = task
     return tasks
 

@@ -117,7 +117,7 @@ def _studies(folder: Path) -> Mask:
         write_phantom_cohort(folder, patients=1)
         [drawn] = (path for path in folder.rglob("*.dcm") if read_header(path).is_structure_set)
         name = ""
-    headers = [read_header(path) for path in sorted(folder.rglob("*")) if path.is_file() and path != drawn]
+    headers = [read_header(path) for path in sorted(folder.rglob("*.dcm")) if path != drawn]
     masks = next(found for series in group_series(headers) if (found := _read(drawn, series)) is not None)
     if not STS_DICOM.exists():
         drawn.unlink()
