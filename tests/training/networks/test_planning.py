@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.networks.planning import canvas_shape, is_anisotropic, plan_unet, target_spacing
+from training.networks.planning import canvas_shape, coarser_spacing, is_anisotropic, plan_unet, target_spacing
 
 
 def test_anisotropic_is_three_times_as_coarse() -> None:
@@ -46,3 +46,14 @@ def test_a_short_axis_is_not_halved() -> None:
     plan = plan_unet(channels=1, widths=(4, 8, 16, 16), spacing=(1, 1, 1), shape=(64, 64, 9), supervised=0)
     assert [stride[2] for stride in plan.strides] == [1, 2, 1, 1]
     assert [stride[0] for stride in plan.strides] == [1, 2, 2, 2]
+
+
+def test_a_coarser_spacing_spares_the_axis_that_is_coarse_already() -> None:
+    fine, extent = (1.0, 1.0, 4.0), (160.0, 160.0, 200.0)
+    assert coarser_spacing(fine, extent, budget=160 * 160 * 50) == fine
+    i, j, k = coarser_spacing(fine, extent, budget=160 * 160 * 50 // 3)
+    assert (i, j, k) == pytest.approx((1.03**19, 1.03**19, 4.0)), "1.03^19 is the first step beyond the root of three"
+    i, j, k = coarser_spacing(fine, extent, budget=100_000)
+    assert k > 4.0
+    assert k / i == pytest.approx(2.0, rel=0.03), "from twice as coarse on, all become coarser together"
+    assert np.prod(np.array(extent) / (i, j, k)) <= 100_000

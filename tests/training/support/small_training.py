@@ -13,6 +13,7 @@ from training.table.method import Method
 SMALL: dict[tuple[str, str], dict[str, Any]] = {
     ("training.fitting.clicks", "ClickSettings"): {"most_clicks": 2, "widths": (4, 8, 8)},
     ("training.fitting.six_points", "PointsSettings"): {"budget": 3000, "supervised": 1, "widths": (4, 8, 8)},
+    ("training.fitting.volumes", "VolumeSettings"): {"budget": 4096, "supervised": 1, "widths": (4, 8, 8)},
     ("training.fitting.slices", "SliceSettings"): {"batch": 4, "plan": SlicePlan(PictureRule(32), widths=(4, 8))},
 }
 """What the settings of a fit are changed to, by their module and class."""
