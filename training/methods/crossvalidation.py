@@ -22,7 +22,7 @@ from training.segmenters.segmenter import Segmenter
 
 if TYPE_CHECKING:
     from training.fitting.examples import Example
-    from training.fitting.loop import FitProgress
+    from training.fitting.running.running import FitProgress
 
 FOLDS_NAME = "folds.json"
 
