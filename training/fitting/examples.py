@@ -1,9 +1,8 @@
 """Training examples, reoriented, normalised and held in memory, and regions sampled from them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,6 @@ from datasets.image.mask_box import mask_bounds
 from datasets.image.orientation import as_ras
 from datasets.image.volume import Volume
 from datasets.pictures.picture_plane import PicturePlane
-from training.fitting.running.prepared import Arrays, PreparedCases, digest_of
 from training.inputs.canvas import Picture, Region, Shape, resized
 from training.inputs.intensity_rules import Greys, IntensityRule, on_canvas
 from training.inputs.kinds import image_of
@@ -104,36 +102,6 @@ def ordered_examples(examples: Sequence[Example]) -> list[Example]:
             remedy="Give each approved case once.",
         )
     return sorted(examples, key=lambda example: example.case)
-
-
-def prepared_arrays(
-    example: Example,
-    channels: Sequence[str],
-    rule: Mapping[str, Any],
-    *,
-    prepared: PreparedCases | None,
-    make: Callable[[], Arrays],
-) -> Arrays:
-    """An example as a network sees it, from where prepared cases are kept, or made.
-
-    Args:
-        example: Images and mask.
-        channels: Kinds of the images.
-        rule: How they are prepared, as plain JSON values.
-        prepared: Where they are kept; None for nowhere.
-        make: Makes the arrays.
-
-    Raises:
-        RejectedInput: An image is missing.
-    """
-    if prepared is None:
-        return make()
-    images = {name: image_of(example.volumes, name) for name in channels}
-    depends = {f"{name} voxels": volume.data for name, volume in images.items()}
-    depends |= {f"{name} affine": np.asarray(volume.grid.affine) for name, volume in images.items()}
-    depends |= {"mask voxels": example.mask.foreground, "mask affine": np.asarray(example.mask.grid.affine)}
-    told = {**rule, "images": list(channels), "slice_axis": example.plane.slice_axis}
-    return prepared.arrays(example.patient, digest_of(depends, told), make)
 
 
 class PreparedExamples:

@@ -17,9 +17,10 @@ from torch import Tensor, nn
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes
 from training.fitting.running.board import Board
+from training.fitting.running.free_memory import free_bytes
 from training.fitting.running.held_out import HeldOut, loss_of
 from training.fitting.running.layout import Precision, compiled
-from training.fitting.running.needs import free_bytes, need_of, require_memory
+from training.fitting.running.needs import need_of, require_memory
 from training.fitting.running.portion import Portion, portions
 from training.fitting.running.processes import Processes, joined, require_shares
 from training.fitting.running.running import ALONE, FitProgress, Learn, Learned, Running

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from datasets.errors import RejectedInput
 from datasets.pictures.picture_plane import AnatomicalPlane, PicturePlane
-from training.fitting.examples import Example, prepared_arrays
+from training.fitting.examples import Example
+from training.fitting.prepared_examples import prepared_arrays
 from training.fitting.running.portion import each_random
 from training.fitting.running.prepared import PreparedCases
 from training.inputs.augmentation import Augmentation, augmented

@@ -19,9 +19,10 @@ from datasets.errors import RejectedInput
 from datasets.image.orientation import as_ras
 from datasets.study.image_kind import T1
 from training.fitting.choice import Trained, TrainingChoice, checkpoint_in
-from training.fitting.examples import Example, ordered_examples, prepared_arrays
+from training.fitting.examples import Example, ordered_examples
 from training.fitting.loop import described_settings, fit_network
 from training.fitting.losses import supervised_dice, supervised_entropy
+from training.fitting.prepared_examples import prepared_arrays
 from training.fitting.running.layout import channels_last, half_precision, laid_out
 from training.fitting.running.portion import each_random
 from training.fitting.running.prepared import PreparedCases

@@ -1,4 +1,4 @@
 """How a fit runs, whatever it fits: settings, state and checkpoints, precision, processes, memory, what is told.
 
-Imports `training.inputs` and `training.table`.
+Imports `training.fitting.examples`.
 """

@@ -8,11 +8,9 @@ import copy
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
@@ -25,8 +23,6 @@ _COPIES = 5
 
 _ON_TOP = 1.35
 """The way back holds gradients of activations beside them (measured: docs/decisions/0049)."""
-
-_GROUP = Path("/sys/fs/cgroup")
 
 _LOG = logging.getLogger(__name__)
 
@@ -66,19 +62,6 @@ def need_of(network: nn.Module, learn: Learn, random: np.random.Generator, *, sh
         _LOG.info("The memory of this network cannot be estimated (%s).", type(error).__name__)
         return None
     return Need(weights, int(_ON_TOP * share * counting.kept))
-
-
-def free_bytes(device: torch.device) -> int:
-    """Bytes that are free on a device, for this process."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    free = int(psutil.virtual_memory().available)
-    try:  # a container may have less than its machine
-        most, used = ((_GROUP / name).read_text().strip() for name in ("memory.max", "memory.current"))
-        cached = dict(line.split() for line in (_GROUP / "memory.stat").read_text().splitlines())["inactive_file"]
-        return min(free, int(most) - int(used) + int(cached))
-    except (OSError, ValueError, KeyError):
-        return free
 
 
 def require_memory(need: Need | None, free: int, smaller: tuple[str, ...]) -> None:
