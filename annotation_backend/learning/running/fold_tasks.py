@@ -1,6 +1,7 @@
 """Folds on other machines: each fold is a task of Dask that reads a folder and writes a package; no database.
 
-A worker that dies loses what it had since its last checkpoint, and the next goes on from there: all see the same folder.
+A worker that dies loses what it had since its last checkpoint, and the next goes on from there:
+all see the same folder.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 from annotation_backend.commandline.cohort_arguments import Named
 from annotation_backend.compute import each_done
 from annotation_backend.learning.fold_training import train_folds
-from annotation_backend.learning.training_examples import examples_of_folder
+from annotation_backend.learning.training_examples import TrainingExamples, examples_of_folder
 from datasets.errors import RejectedInput, TryAgain
 from datasets.progress import Progress
 from datasets.study.splits.external import ExternalCohort
