@@ -192,6 +192,11 @@ class TileSampler:
         self._images = [case["images"] for case in cases]
         self._targets = [case["target"] for case in cases]
 
+    @property
+    def volumes(self) -> list[tuple[NDArray[np.float16], NDArray[np.float16]]]:
+        """Images (C, …) and target (…) of each example, as they were prepared."""
+        return list(zip(self._images, self._targets, strict=True))
+
     def _made(self, example: Example, plan: VolumePlan) -> dict[str, NDArray[np.float16]]:
         """An example as the network sees it."""
         grid = as_ras(next(iter(example.volumes.values()))).grid

@@ -15,8 +15,8 @@ from django.core.management import call_command
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.exclusion import exclude
-from annotation_backend.cases.models import Case
 from annotation_backend.environment import ROOT
+from annotation_backend.labeling.models import CaseMask
 from annotation_backend.learning.running.prepared import prepared_cases
 from datasets.errors import RejectedInput
 from datasets.formats.nifti import write_mask, write_volume
@@ -141,7 +141,8 @@ def test_prepared_cases_lie_in_the_data_folder_once(cohort: Path, train: Callabl
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_excluded_patients_prepared_cases_go(case: Case, people: dict[Role, User]) -> None:
+def test_an_excluded_patients_prepared_cases_go(mask: CaseMask, people: dict[Role, User]) -> None:
+    case = mask.case
     cases = prepared_cases()
     cases.arrays(case.patient.code, "d" * 64, lambda: {"images": np.zeros(3)})
     cases.arrays("somebody-else", "d" * 64, lambda: {"images": np.zeros(3)})
