@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from datasets.errors import RejectedInput
+from datasets.errors import ProgramFault, RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes
 from training.fitting.running.board import Board
 from training.fitting.running.free_memory import free_bytes
@@ -149,10 +149,14 @@ class _Fit:
         self, turns: Sequence[Iterator[Tensor | Learned]], shares: Sequence[float]
     ) -> Iterator[tuple[Tensor, float]]:
         """The next loss of every turn, each made when it is asked for; nothing where the iteration is over."""
-        for turn, share in zip(turns, shares, strict=True):
+        for number, (turn, share) in enumerate(zip(turns, shares, strict=True)):
             learned = next(turn, None)
-            if learned is None:
+            if learned is None and number == 0:
                 return
+            if learned is None:
+                raise ProgramFault(
+                    "portions-differ", "One portion of a batch has fewer steps than another.", remedy="Report it."
+                )
             self._last = learned if isinstance(learned, Learned) else None
             yield loss_of(learned), share
 

@@ -14,7 +14,7 @@ import numpy as np
 from datasets.errors import RejectedInput
 from datasets.files import locked
 from training.fitting.choice import Fit, Trained, TrainingChoice
-from training.fitting.running.processes import is_first
+from training.fitting.running.processes import is_first, joined
 from training.fitting.running.running import ALONE, Running
 from training.model_package import ModelDescription, write_package
 from training.networks.unet_plan import UNetPlan
@@ -55,6 +55,7 @@ def train_method(
             in the folder (``training-running``), or no patient can be held out for an early stop
             (``patience-patients``).
     """
+    joined()  # before anything is put on a GPU
     fit: Fit = function_called(choice.method.fit)
     cases = tuple(sorted(example.case for example in examples))
     seen, held = (examples, ()) if choice.patience is None else held_out(examples, choice.seed)

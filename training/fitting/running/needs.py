@@ -58,7 +58,7 @@ def need_of(network: nn.Module, learn: Learn, random: np.random.Generator, *, sh
     counting = _Counting(network)
     try:
         next(iter(learn(counting, random)), None)
-    except (NotImplementedError, RuntimeError, TypeError) as error:
+    except Exception as error:  # an estimate ends no training; what is wrong shows in the first iteration
         _LOG.info("The memory of this network cannot be estimated (%s).", type(error).__name__)
         return None
     return Need(weights, int(_ON_TOP * share * counting.kept))

@@ -31,10 +31,9 @@ def each_random(random: np.random.Generator, size: int) -> list[np.random.Genera
         random: Of the iteration; where it is no `Portion`, the whole batch is drawn.
         size: Examples of the whole batch where it is not split.
     """
-    is_split = isinstance(random, Portion)
-    seeds = random.integers(2**63, size=random.total if is_split else size)
-    own = seeds[random.own.start : random.own.stop] if is_split else seeds
-    return [np.random.default_rng(int(seed)) for seed in own]
+    own, total = (random.own, random.total) if isinstance(random, Portion) else (range(size), size)
+    seeds = random.integers(2**63, size=total)
+    return [np.random.default_rng(int(seeds[number])) for number in own]
 
 
 def portions(batch: int, *, accumulate: int, number: int, count: int) -> list[range]:

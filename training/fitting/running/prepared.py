@@ -69,10 +69,9 @@ class PreparedCases:
 
     def tidy(self) -> int:
         """Removes what is too old, and the least recently used beyond the size; returns how many cases went."""
-        kept = sorted(self.folder.glob("*/*/"), key=_last_used, reverse=True)
         size, gone = 0, 0
-        for place in kept:
-            size += sum(each.stat().st_size for each in place.iterdir())
+        for place in sorted(self.folder.glob("*/*/"), key=_last_used, reverse=True):
+            size += sum(each.stat().st_size for each in place.glob("*"))
             if size > self.most_bytes or time.time() - _last_used(place) > self.most_days * 86_400:
                 shutil.rmtree(place, ignore_errors=True)
                 gone += 1
@@ -108,7 +107,11 @@ def digest_of(arrays: Arrays, rule: Mapping[str, Any]) -> str:
 
 
 def _last_used(place: Path) -> float:
-    return place.stat().st_mtime
+    """Seconds since 1970; 0 for what another process removed just now."""
+    try:
+        return place.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _read(place: Path) -> Arrays | None:

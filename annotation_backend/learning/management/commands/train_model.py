@@ -2,8 +2,11 @@
 
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import OutputWrapper
 
 from annotation_backend.commandline.arguments import MaskloopCommand
 from annotation_backend.commandline.cohort_arguments import use_device
@@ -51,6 +54,8 @@ class Command(MaskloopCommand):
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Trains on approved masks or on a folder."""
+        if not is_first():
+            self.stdout = OutputWrapper(StringIO())  # one process answers for all
         use_device(options)
         require_fitting(options)
         prepared_cases().tidy()
@@ -67,6 +72,11 @@ class Command(MaskloopCommand):
         rule = begun_rule(options, options["out"], rule)
         found, findings = self._folds(options, examples, choice, rule, folder=folder)
         return document | found, [*examples.findings, *findings]
+
+    def say(self, text: str) -> None:
+        """One line for the person at the terminal; of several processes the first one says it."""
+        if is_first():
+            super().say(text)
 
     def _on_approved(self, options: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         study = study_of(options)
