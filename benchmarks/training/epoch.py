@@ -4,8 +4,8 @@
 
 Both keep the volumes prepared in memory, show as many tiles of the same size with a third of them on the tumour, and
 vary them alike: mirrored, turned and stretched, contrast, gamma, noise, blur, each as often. MONAI's side is a training
-as its tutorials write it: CacheDataset, its dictionary transforms, DataLoader, AdamW. Without data loading is the bound:
-steps on one tile that lies there already. Where other programs run, seconds of cores tell more than the clock.
+as its tutorials write it: CacheDataset, its dictionary transforms, DataLoader, AdamW. Without data loading is the
+bound: steps on one tile that lies there already. Where other programs run, seconds of cores tell more than the clock.
 """
 
 import argparse

@@ -53,9 +53,13 @@ class Command(MaskloopCommand):
         add_study(parser)
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
-        """Trains on approved masks or on a folder."""
+        """Trains on approved masks or on a folder; of several processes the first one answers for all."""
+        document, findings = self._trained(options)
+        return document, findings if is_first() else []
+
+    def _trained(self, options: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         if not is_first():
-            self.stdout = OutputWrapper(StringIO())  # one process answers for all
+            self.stdout = OutputWrapper(StringIO())
         use_device(options)
         require_fitting(options)
         prepared_cases().tidy()
