@@ -5,7 +5,7 @@ all see the same folder.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from annotation_backend.commandline.cohort_arguments import Named
@@ -92,6 +92,7 @@ def train_folds_on(
         RejectedInput: A fold was refused, with that fold's reason; the others are trained.
         TryAgain: Workers were lost (``folds-lost``), or as `each_done`.
     """
+    trained = replace(trained, folder=trained.folder.absolute())  # workers may have another working folder
     tasks = [FoldTask(number, choice, cases, trained, running) for number in numbers]
     failed = []
     for outcome in each_done(train_one, tasks, key=_key, scheduler=scheduler, progress=progress):

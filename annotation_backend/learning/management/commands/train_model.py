@@ -221,7 +221,7 @@ def folder_of(options: dict[str, Any]) -> FolderOfCases:
         resample=options["resample"],
         without=tuple(options["without"]),
         mask_value=options["mask_value"],
-        table=options["case_table"],
+        table=options["case_table"] and options["case_table"].absolute(),
         external=external_of(options),
     )
 
