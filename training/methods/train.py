@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 HELD_OUT = 0.2
 """Share of the patients that is held out for an early stop."""
 
-_LOCK = ".lock"
-
 _SMALLER = ("batch", "budget", "canvas")
 """Options that make a step smaller."""
 
@@ -110,11 +108,9 @@ def alone_in(folder: Path | None) -> Iterator[None]:
         yield
         return
     folder.mkdir(parents=True, exist_ok=True)
-    lock = folder / _LOCK
-    lock.touch()
     with ExitStack() as stack:
         try:
-            stack.enter_context(locked(lock))
+            stack.enter_context(locked(folder))
         except BlockingIOError as error:
             raise RejectedInput(
                 "training-running",
