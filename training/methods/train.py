@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 HELD_OUT = 0.2
 """Share of the patients that is held out for an early stop."""
 
+_LOCK = "training.lock"
+
 _SMALLER = ("batch", "budget", "canvas")
 """Options that make a step smaller."""
 
@@ -108,9 +110,11 @@ def alone_in(folder: Path | None) -> Iterator[None]:
         yield
         return
     folder.mkdir(parents=True, exist_ok=True)
+    lock = folder / _LOCK  # a file: network drives lock no folders
+    lock.touch()
     with ExitStack() as stack:
         try:
-            stack.enter_context(locked(folder))
+            stack.enter_context(locked(lock))
         except BlockingIOError as error:
             raise RejectedInput(
                 "training-running",
