@@ -22,7 +22,7 @@ _COPIES = 5
 """Of the weights: themselves, their gradients, two moments, their mean."""
 
 _ON_TOP = 1.35
-"""The way back holds gradients of activations beside them (measured: docs/decisions/0049)."""
+"""The way back holds gradients of activations beside them: an allowance."""
 
 _LOG = logging.getLogger(__name__)
 
