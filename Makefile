@@ -64,6 +64,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.agreement_speed
 	$(BIN)/python -m benchmarks.mask_codec
 	$(BIN)/python -m benchmarks.prompted_speed training/pretrained/two-stage training/pretrained/clicks-2d
+	$(BIN)/python -m benchmarks.training.epoch
 
 # The shipped models anew, with the folds that their cards' figures come from: make models COHORT=folder
 T1 := --cohort "$(COHORT)" --image-glob '*/MR_T1_image.nii.gz' --mask-glob '*/MR_T1_mask.nii.gz'

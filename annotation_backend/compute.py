@@ -84,6 +84,7 @@ def each_done(
     *,
     key: Callable[[Item], str],
     workers: int | None = None,
+    scheduler: str | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Outcome[Item, Result]]:
     """Calls a function for every item and gives each outcome as soon as it is there, in any order.
@@ -96,6 +97,7 @@ def each_done(
         items: Small values that can be sent: paths and settings, no images.
         key: A short name for each item, different for each; patients' names have no place in it.
         workers: Processes on this machine, 0 or 1 for this one; None for `DASK_SCHEDULER`, or else `MASKLOOP_WORKERS`.
+        scheduler: Address of a Dask cluster, instead of all that.
         progress: Called with (done, all) after each outcome was dealt with.
 
     Raises:
@@ -106,7 +108,7 @@ def each_done(
     items = list(items)
     show = progress or (lambda _done, _all: None)
     show(0, len(items))
-    for done, outcome in enumerate(_outcomes(function, items, key=key, workers=workers), start=1):
+    for done, outcome in enumerate(_outcomes(function, items, key=key, workers=workers, scheduler=scheduler), start=1):
         yield outcome
         show(done, len(items))
 
@@ -147,11 +149,16 @@ def attempt(function: Callable[[Item], Result], item: Item) -> tuple[Result | No
 
 
 def _outcomes(
-    function: Callable[[Item], Result], items: list[Item], *, key: Callable[[Item], str], workers: int | None
+    function: Callable[[Item], Result],
+    items: list[Item],
+    *,
+    key: Callable[[Item], str],
+    workers: int | None,
+    scheduler: str | None,
 ) -> Iterator[Outcome[Item, Result]]:
     if not items:
         return
-    address = settings.DASK_SCHEDULER if workers is None else ""
+    address = scheduler or (settings.DASK_SCHEDULER if workers is None else "")
     count = min(settings.WORKERS or default_workers() if workers is None else workers, len(items))
     if not address and count <= 1:
         for item in items:

@@ -117,6 +117,8 @@ class MaskloopCommand(BaseCommand):
         bar = tqdm(desc=what, disable=None, leave=False, dynamic_ncols=True)
 
         def show(done: int, total: int, note: float | None = None) -> None:
+            if not bar.n and done > 1:  # what was done before this run says nothing of its speed
+                bar.initial = bar.n = done - 1
             bar.total = total
             if note is not None:
                 bar.set_postfix_str(f"loss {note:.4f}", refresh=False)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from annotation_backend.learning.training_examples import TrainingExamples
 from datasets.errors import RejectedInput
 from datasets.study.splits.left_out import learned_from
+from training.fitting.running.processes import is_first
+from training.fitting.running.running import ALONE, Running
 from training.model_package import read_description
 from training.segmenters.postprocessing import Cleaning
 
@@ -33,6 +35,7 @@ def train_folds(
     numbers: Sequence[int],
     *,
     progress_of: ProgressOf,
+    running: Running = ALONE,
 ) -> list[Path]:
     """Trains some of the folds; those that were trained with the same settings are kept.
 
@@ -42,6 +45,7 @@ def train_folds(
         trained: From `annotation_backend.learning.splitting.folds.planned_folds`.
         numbers: The folds to train, counted from 0.
         progress_of: Makes the progress display of each fold.
+        running: How they run.
 
     Returns:
         Their packages.
@@ -58,7 +62,8 @@ def train_folds(
             seen = {case.case for case in learned_from(list(examples.cases.values()), trained.folds[number])}
             others = examples.read(without=[case for case in examples.cases if case not in seen])
             progress = progress_of(f"fold {number + 1} of {len(trained.folds)}")
-            train_fold(choice, others, trained, number, inputs=dict(examples.inputs), progress=progress)
+            inputs, own = dict(examples.inputs), running.of_network(package.name)
+            train_fold(choice, others, trained, number, inputs=inputs, progress=progress, running=own)
         packages.append(package)
     return packages
 
@@ -72,6 +77,7 @@ def train_final(
     version: str,
     cleaning: Cleaning = Cleaning.NONE,
     progress_of: ProgressOf,
+    running: Running = ALONE,
 ) -> Path:
     """Trains one model on all cases; one that was trained with the same settings is kept.
 
@@ -83,19 +89,25 @@ def train_final(
         version: Its version.
         cleaning: Post-processing of masks.
         progress_of: Makes the progress display.
+        running: How it runs.
 
     Raises:
         RejectedInput: A case cannot be read, or `folder` holds another model.
     """
     package = folder / FINAL
     if not _is_trained(package, choice, examples.inputs, title=f"{name}-{version}"):
-        fitted = fit_all(choice, examples, folder, progress_of=progress_of)
+        fitted = fit_all(choice, examples, folder, progress_of=progress_of, running=running)
         package_final(fitted, package, name=name, version=version, inputs=examples.inputs, cleaning=cleaning)
     return package
 
 
 def fit_all(
-    choice: "TrainingChoice", examples: TrainingExamples, folder: Path, *, progress_of: ProgressOf
+    choice: "TrainingChoice",
+    examples: TrainingExamples,
+    folder: Path,
+    *,
+    progress_of: ProgressOf,
+    running: Running = ALONE,
 ) -> "Trained":
     """Trains on all cases, with checkpoints below `folder`.
 
@@ -105,7 +117,8 @@ def fit_all(
     from training.methods.train import train_method
 
     checkpoints = folder / "checkpoints" / FINAL
-    return train_method(choice, examples.read(), checkpoints=checkpoints, progress=progress_of("iteration"))
+    progress = progress_of("iteration")
+    return train_method(choice, examples.read(), checkpoints=checkpoints, progress=progress, running=running)
 
 
 def package_final(
@@ -117,9 +130,11 @@ def package_final(
     inputs: Mapping[str, str],
     cleaning: Cleaning = Cleaning.NONE,
 ) -> None:
-    """Writes one training as a package."""
+    """Writes one training as a package; of several processes the first one does."""
     from training.methods.train import package_trained
 
+    if not is_first():
+        return
     decided = {"cleaning": cleaning.value}
     package_trained([fitted], package, name=name, version=version, inputs=inputs, parameters=decided)
 

@@ -33,6 +33,8 @@ from datasets.image.mask import Mask, label_alone
 from datasets.study.splits.external import ExternalCohort
 from datasets.study.splits.rule import SplitName, SplitRule
 from datasets.study.splits.split_case import SplitCase
+from training.fitting.running.processes import is_first
+from training.fitting.running.running import ALONE, Running
 from training.pretrained.shipped import shipped_packages
 
 if TYPE_CHECKING:
@@ -83,6 +85,7 @@ def train_on_snapshot(
     progress_of: ProgressOf,
     rule: SplitRule | None = None,
     external: ExternalCohort | None = None,
+    running: Running = ALONE,
 ) -> Run:
     """Trains a method on a snapshot and registers the package; nothing is promoted.
 
@@ -96,6 +99,10 @@ def train_on_snapshot(
         progress_of: Makes the progress display of each part.
         rule: Of the folds whose ensemble is registered; None for one model of all cases.
         external: The external cohort that must not be learned from; None for none.
+        running: How it runs.
+
+    Returns:
+        The run; of several processes only the first one records it and registers the model.
 
     Raises:
         RejectedInput: The study has no such image or label, a case lacks one of the images, a file of the snapshot is
@@ -110,18 +117,28 @@ def train_on_snapshot(
         destination, version = models_folder() / f"{name}-{run.pk}", str(run.pk)
         require_apart(examples, progress=progress_of("comparing images: case"))
         if rule is None:
-            fitted = fit_all(choice, examples, work, progress_of=progress_of)
+            fitted = fit_all(choice, examples, work, progress_of=progress_of, running=running)
             package_final(fitted, destination, name=name, version=version, inputs=examples.inputs)
             run.losses = [round(float(loss), 6) for losses in fitted.losses for loss in losses]
         else:
             show = progress_of("comparing images: case")
             trained = planned_folds(examples, work, rule, progress=show)
-            train_folds(choice, examples, trained, range(len(trained.folds)), progress_of=progress_of)
-            write_ensemble(
-                examples, trained, destination, name=name, version=version, seed=choice.seed, progress_of=progress_of
-            )
-        run.model = _register(destination, snapshot)
-    shutil.rmtree(work, ignore_errors=True)
+            numbers = range(len(trained.folds))
+            train_folds(choice, examples, trained, numbers, progress_of=progress_of, running=running)
+            if is_first():
+                write_ensemble(
+                    examples,
+                    trained,
+                    destination,
+                    name=name,
+                    version=version,
+                    seed=choice.seed,
+                    progress_of=progress_of,
+                )
+        if is_first():
+            run.model = _register(destination, snapshot)
+    if is_first():
+        shutil.rmtree(work, ignore_errors=True)
     return run
 
 
@@ -182,8 +199,15 @@ def _require_approved(content: Mapping[str, Any]) -> None:
 
 @contextmanager
 def recorded_run(snapshot: Snapshot, method: str, described: dict[str, Any]) -> Iterator[Run]:
-    """A record of a training: done when the block ends, failed with the reason when it raises."""
-    run = Run.objects.create(snapshot=snapshot, method=method, settings=described)
+    """A record of a training: done when the block ends, failed with the reason when it raises.
+
+    Of several processes only the first one's is stored.
+    """
+    run = Run(snapshot=snapshot, method=method, settings=described)
+    if not is_first():
+        yield run
+        return
+    run.save()
     try:
         yield run
         run.status = RunStatus.DONE

@@ -5,6 +5,7 @@ from typing import Any, NoReturn
 
 from annotation_backend.commandline.arguments import a_path
 from annotation_backend.commandline.cohort_arguments import add_cohort, add_device
+from annotation_backend.learning.running.arguments import add_running
 from annotation_backend.learning.splitting.arguments import add_splitting, is_split
 from datasets.errors import RejectedInput
 from datasets.image.mask import TUMOUR
@@ -30,6 +31,7 @@ _FOLDER_ONLY = (
     "model_version",
     "fold",
     "cleaning",
+    "scheduler",
 )
 """Options that go with --cohort."""
 
@@ -72,6 +74,7 @@ def add_training(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--preset", metavar="NAME", help=f"settings that go together: {presets}")
     _add_options(parser.add_argument_group("of some methods"))
+    add_running(parser)
     add_cohort(parser, required=False)
     _add_folder(parser.add_argument_group("with --cohort"))
 
@@ -158,6 +161,8 @@ def choice_of(options: dict[str, Any], channels: tuple[str, ...], label: str) ->
         seed=options["seed"],
         label=label,
         options=_own_options(method, options),
+        accumulate=options["accumulate"],
+        patience=options["patience"],
     )
     return choice.with_preset(options["preset"]) if options["preset"] else choice
 
@@ -223,8 +228,8 @@ def _require_folder(options: dict[str, Any]) -> None:
     _refuse_given(options, ("channels",), "approved masks", "Name the globs, e.g. --image-glob t1=… t2=….")
     if is_split(options):
         _refuse_given(options, ("cleaning",), "a final model", "Leave it out: --ensemble chooses on the folds' cases.")
-    elif options["fold"] is not None or options["ensemble"]:
-        _refuse("--fold and --ensemble need --folds N or --split.")
+    elif options["fold"] is not None or options["ensemble"] or options["scheduler"]:
+        _refuse("--fold, --ensemble and --scheduler need --folds N or --split.")
 
 
 def _refuse_given(options: dict[str, Any], those: tuple[str, ...], owner: str, remedy: str) -> None:

@@ -56,9 +56,16 @@ class TrainingExamples:
         """The examples of all cases but those of `without`, in the order of their names.
 
         Raises:
-            RejectedInput: An example cannot be read; the message names its case.
+            RejectedInput: An example cannot be read (the message names its case), or they do not fit into the memory
+                (``cases-memory``).
         """
-        return [self._loaded(case) for case in sorted(self.cases.keys() - set(without))]
+        found: list[Example] = []
+        wanted = sorted(self.cases.keys() - set(without))
+        for case in wanted:
+            found.append(self._loaded(case))
+            if len(found) == 1:
+                _require_memory(found[0], len(wanted))
+        return found
 
     def sized_cases(self) -> list[SplitCase]:
         """What is known of the cases, with the sizes of their masks, which may have to be read."""
@@ -96,6 +103,23 @@ class TrainingExamples:
         except RejectedInput as error:
             remedy = f"{error.remedy} Or leave the case out with --without."
             raise RejectedInput(error.code, f"{case}: {error.message}", remedy=remedy) from error
+
+
+def _require_memory(first: "Example", count: int) -> None:
+    """Refuses cases that would not fit into the memory, if all are like the first.
+
+    Raises:
+        RejectedInput: ``cases-memory``.
+    """
+    from training.fitting.running.free_memory import free_bytes
+
+    needed = (count - 1) * sum(each.data.nbytes for each in (*first.volumes.values(), first.mask))
+    if needed > (free := free_bytes()):
+        raise RejectedInput(
+            "cases-memory",
+            f"{count} cases need about {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free.",
+            remedy="Leave cases out with --without, end other programs, or train on a machine with more memory.",
+        )
 
 
 def _refusing(load: "Callable[[str], Example]", external: ExternalCohort, held: set[str]) -> "Callable[[str], Example]":

@@ -17,7 +17,7 @@ from training.table.table import method_called, trainable_methods
 
 if TYPE_CHECKING:
     from training.fitting.examples import Example
-    from training.fitting.loop import FitProgress
+    from training.fitting.running.running import FitProgress, Running
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class TrainingChoice:
         seed: Of every random choice.
         label: Name of the label that the masks hold.
         options: The method's own options, by name; its defaults for those that are left out.
+        accumulate: Batches whose gradients are added up before a step.
+        patience: Looks at held-out patients without a better loss after which it stops; None for no early stop.
 
     Raises:
         RejectedInput: The method cannot be trained, has no such option, or a number is out of range.
@@ -42,6 +44,8 @@ class TrainingChoice:
     seed: int = 0
     label: str = TUMOUR
     options: Mapping[str, Any] = field(default_factory=dict)
+    accumulate: int = 1
+    patience: int | None = None
 
     def __post_init__(self) -> None:
         if not self.method.fit:
@@ -50,9 +54,11 @@ class TrainingChoice:
                 f"Expected one of {', '.join(map(str, trainable_methods()))}, got {self.method}.",
                 remedy="Train one of these; MedSAM's weights are converted instead.",
             )
-        if self.iterations is not None and self.iterations < 1:
+        if min(each for each in (self.iterations, self.patience, self.accumulate) if each is not None) < 1:
             raise RejectedInput(
-                "fit-settings", "A training needs at least one iteration.", remedy="Give a positive number."
+                "fit-settings",
+                "A training needs at least one iteration, one batch a step, and a patience of one or more.",
+                remedy="Give a positive number.",
             )
         require_kinds(self.channels)
         known = {option.name: option for option in self.method.options}
@@ -81,6 +87,8 @@ class TrainingChoice:
             iterations=values["iterations"],
             seed=values["seed"],
             label=values.get("label", TUMOUR),
+            accumulate=values.get("accumulate", 1),
+            patience=values.get("patience"),
             options={
                 name: tuple(value) if isinstance(value, list) else value
                 for name, value in values.items()
@@ -92,6 +100,11 @@ class TrainingChoice:
     def own_iterations(self) -> int:
         """The iterations, the method's own number where none was given."""
         return self.iterations or self.method.iterations
+
+    @property
+    def loop(self) -> dict[str, Any]:
+        """The settings of `LoopSettings` that all methods take from a person."""
+        return {"accumulate": self.accumulate, "patience": self.patience}
 
     def with_preset(self, name: str) -> "TrainingChoice":
         """The same with the values of one of the method's presets, but for options that were given.
@@ -123,13 +136,18 @@ class TrainingChoice:
             "iterations": self.iterations,
             "seed": self.seed,
             "label": self.label,
+            **{name: value for name, value in self.loop.items() if value != _USUAL[name]},
         } | {name: list(value) if isinstance(value, tuple) else value for name, value in named.items()}
 
     def is_that_of(self, model: ModelDescription) -> bool:
         """Whether a model was trained with these settings; what only one of them has is ignored."""
-        asked = json.loads(canonical_json(self.described))
-        kept = model.parameters.get("fit", {}).get("choice", {})
+        asked = _USUAL | json.loads(canonical_json(self.described))
+        kept = _USUAL | model.parameters.get("fit", {}).get("choice", {})
         return all(asked[name] == value for name, value in kept.items() if name in asked)
+
+
+_USUAL = {"accumulate": 1, "patience": None}
+"""Settings that are described only where they differ: trainings of earlier versions did not have them."""
 
 
 class Fit(Protocol):
@@ -142,6 +160,7 @@ class Fit(Protocol):
         *,
         checkpoints: Path | None,
         progress: "FitProgress | None",
+        running: "Running",
     ) -> "Trained":
         """Fits its networks.
 
@@ -150,6 +169,7 @@ class Fit(Protocol):
             examples: Images with their masks.
             checkpoints: Folder of checkpoints, from which a stopped training goes on; None for none.
             progress: Called after every iteration; what it raises stops the fit.
+            running: How it runs.
 
         Raises:
             RejectedInput: An image is missing, the loss diverged, or a checkpoint is another training's.

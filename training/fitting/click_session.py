@@ -4,7 +4,7 @@ Two schemes: *gathered* simulates a session without learning and takes the loss 
 DeepEdit); *at every click* takes the loss of each answer, made on top of the previous probability (2S-ICR).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,8 +16,10 @@ from torch.nn import functional
 
 from datasets.errors import RejectedInput
 from datasets.study.image_kind import T1
-from training.fitting.loop import LoopSettings
 from training.fitting.losses import dice_and_cross_entropy
+from training.fitting.running.portion import each_random
+from training.fitting.running.running import Learned
+from training.fitting.running.settings import LoopSettings
 from training.inputs.augmentation import Augmentation, bent
 from training.inputs.canvas import Picture, Shape
 from training.inputs.intensity_rules import rule_of
@@ -105,40 +107,52 @@ class ClickSession:
 
     def gathered(
         self, predict: Predict, images: Tensor, target: Tensor, *, random: np.random.Generator, first: Predict | None
-    ) -> Iterator[Tensor]:
+    ) -> Iterator[Learned]:
         """One loss after all clicks of the session (DeepGrow); or after none (DeepEdit's click-free iterations)."""
         free = random.random() < self._settings.click_free
         count = 0 if free else int(random.integers(self._settings.most_clicks)) + 1
-        if count and random.random() < self._settings.wander:
-            target = bent(target, random)
+        wanders = bool(count) and random.random() < self._settings.wander
+        each = each_random(random, len(target))
+        if wanders:
+            target = _each_bent(target, each)
         truth = target[:, 0].numpy() > INSIDE
         clicks: list[list[Any]] = [[] for _ in truth]
         inside = np.zeros_like(truth)
         for number in range(count):
-            self._click(clicks, truth, inside, random)
+            self._click(clicks, truth, inside, each)
             if number < count - 1:
                 with torch.no_grad():
                     inside = predict(self.input_of(images, clicks, None))[:, 0].cpu().float().numpy() > 0.0
-        yield dice_and_cross_entropy(predict(self.input_of(images, clicks, None)), target.to(self._device))
+        logits, wanted = predict(self.input_of(images, clicks, None)), target.to(self._device)
+        yield Learned(dice_and_cross_entropy(logits, wanted), images, logits, wanted)
 
     def at_every_click(
         self, predict: Predict, images: Tensor, target: Tensor, *, random: np.random.Generator, first: Predict | None
-    ) -> Iterator[Tensor]:
+    ) -> Iterator[Learned]:
         """A loss at every click, each on top of the last answer (2S-ICR, section 4.3)."""
-        if random.random() < self._settings.wander:
-            target = bent(target, random)
+        wanders, each = random.random() < self._settings.wander, each_random(random, len(target))
+        if wanders:
+            target = _each_bent(target, each)
+        wanted = target.to(self._device)
         truth = target[:, 0].numpy() > INSIDE
         clicks: list[list[Any]] = [[] for _ in truth]
-        previous = self._start(images, random, first)
+        previous = self._start(images, random, first, each)
         for _ in range(int(random.integers(self._settings.most_clicks)) + 1):
             inside = np.zeros_like(truth) if previous is None else previous > INSIDE
-            self._click(clicks, truth, inside, random)
-            dropped = previous is None or random.random() < self._settings.mask_dropout
+            self._click(clicks, truth, inside, each)
+            # Drawn in every turn, so that all portions of a batch draw alike.
+            dropped = bool(random.random() < self._settings.mask_dropout) or previous is None
             logits = predict(self.input_of(images, clicks, None if dropped else previous))
             previous = torch.sigmoid(logits.detach())[:, 0].cpu().float().numpy()
-            yield dice_and_cross_entropy(logits, target.to(self._device))
+            yield Learned(dice_and_cross_entropy(logits, wanted), images, logits, wanted)
 
-    def _start(self, images: Tensor, random: np.random.Generator, first: Predict | None) -> NDArray[np.float32] | None:
+    def _start(
+        self,
+        images: Tensor,
+        random: np.random.Generator,
+        first: Predict | None,
+        each: Sequence[np.random.Generator],
+    ) -> NDArray[np.float32] | None:
         """The first network's probability, made worse at random: on its training images it has too few errors.
 
         Sometimes None, so that a session can also begin with a click.
@@ -147,18 +161,21 @@ class ClickSession:
             return None
         with torch.no_grad():
             logits = first(images).cpu().float()
-        coarse = torch.from_numpy(
-            random.normal(0.0, random.uniform(0.0, 4.0), (len(logits), 1, *(4,) * len(self._plan.canvas)))
-        )
+        shape = (1, *(4,) * len(self._plan.canvas))
+        coarse = torch.from_numpy(np.stack([own.normal(0.0, own.uniform(0.0, 4.0), shape) for own in each]))
         mode = "trilinear" if len(self._plan.canvas) == 3 else "bilinear"
         noise = functional.interpolate(coarse.float(), size=self._plan.canvas, mode=mode)
         found: NDArray[np.float32] = torch.sigmoid(logits + noise)[:, 0].numpy()
         return found
 
     def _click(
-        self, clicks: list[list[Any]], truth: NDArray[np.bool_], inside: NDArray[np.bool_], random: np.random.Generator
+        self,
+        clicks: list[list[Any]],
+        truth: NDArray[np.bool_],
+        inside: NDArray[np.bool_],
+        each: Sequence[np.random.Generator],
     ) -> None:
-        for own, wanted, drawn in zip(clicks, truth, inside, strict=True):
+        for own, wanted, drawn, random in zip(clicks, truth, inside, each, strict=True):
             made = next_click(wanted, drawn, random, rule=self._settings.rule)
             if made is not None:
                 own.append(made)
@@ -184,3 +201,8 @@ class ClickSession:
             before = None if previous is None else previous[number]
             shown.append(self._plan.refiner_input(images[number].numpy(), CanvasClicks(*signs), before))
         return torch.from_numpy(np.stack(shown))
+
+
+def _each_bent(masks: Tensor, each: Sequence[np.random.Generator]) -> Tensor:
+    """Masks (B, 1, …) bent, each by a generator of its own."""
+    return torch.cat([bent(mask[None], own) for mask, own in zip(masks, each, strict=True)])

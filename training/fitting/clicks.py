@@ -12,17 +12,11 @@ from torch import Tensor, nn
 from training.fitting.choice import Trained, TrainingChoice, checkpoint_in
 from training.fitting.click_session import ClickSession, ClickSettings, Predict
 from training.fitting.examples import Example, PreparedExamples
-from training.fitting.loop import (
-    FitProgress,
-    LoopSettings,
-    channels_last,
-    described_settings,
-    fit_network,
-    half_precision,
-    laid_out,
-    mixed_precision,
-)
+from training.fitting.loop import described_settings, fit_network
 from training.fitting.losses import dice_and_cross_entropy
+from training.fitting.running.layout import channels_last, half_precision, laid_out
+from training.fitting.running.running import ALONE, FitProgress, Learn, Learned, Running
+from training.fitting.running.settings import LoopSettings
 from training.fitting.samplers import CanvasSampler, SliceSampler, VolumeSampler
 from training.model_package import Tensors
 from training.networks.dyn_unet import dyn_unet
@@ -35,24 +29,41 @@ _AUTOMATIC_ITERATIONS = 700
 
 
 def fit_clicks_2d(
-    choice: TrainingChoice, examples: Sequence[Example], *, checkpoints: Path | None, progress: FitProgress | None
+    choice: TrainingChoice,
+    examples: Sequence[Example],
+    *,
+    checkpoints: Path | None,
+    progress: FitProgress | None,
+    running: Running,
 ) -> Trained:
     """Fits the network of `training.table.rows.clicks_2d`; see `training.fitting.choice.Fit`."""
     flat = {"canvas": (128, 128), "widths": (16, 32, 64, 96, 128), "batch": 6}
     settings = _settings(choice, at_every_click=True, **flat)
-    return _one_network(choice, examples, settings, checkpoint=checkpoint_in(checkpoints, "refiner"), progress=progress)
+    checkpoint = checkpoint_in(checkpoints, "refiner")
+    return _one_network(choice, examples, settings, checkpoint=checkpoint, progress=progress, running=running)
 
 
 def fit_clicks_3d(
-    choice: TrainingChoice, examples: Sequence[Example], *, checkpoints: Path | None, progress: FitProgress | None
+    choice: TrainingChoice,
+    examples: Sequence[Example],
+    *,
+    checkpoints: Path | None,
+    progress: FitProgress | None,
+    running: Running,
 ) -> Trained:
     """Fits the network of `clicks_3d` and `deepedit` in `training.table.rows`; see `training.fitting.choice.Fit`."""
     settings = _settings(choice, click_free=choice.option("click_free") or 0.0)
-    return _one_network(choice, examples, settings, checkpoint=checkpoint_in(checkpoints, "refiner"), progress=progress)
+    checkpoint = checkpoint_in(checkpoints, "refiner")
+    return _one_network(choice, examples, settings, checkpoint=checkpoint, progress=progress, running=running)
 
 
 def fit_two_stage(
-    choice: TrainingChoice, examples: Sequence[Example], *, checkpoints: Path | None, progress: FitProgress | None
+    choice: TrainingChoice,
+    examples: Sequence[Example],
+    *,
+    checkpoints: Path | None,
+    progress: FitProgress | None,
+    running: Running,
 ) -> Trained:
     """Fits both networks of `training.table.rows.two_stage`; see `training.fitting.choice.Fit`."""
     iterations = choice.option("automatic_iterations") or _AUTOMATIC_ITERATIONS
@@ -61,10 +72,16 @@ def fit_two_stage(
         _settings(choice, at_every_click=True, loop=_loop(choice, iterations)),
         checkpoint=checkpoint_in(checkpoints, "automatic"),
         progress=progress,
+        running=running.of_network("automatic"),
     )
     settings = _settings(choice, at_every_click=True)
     tensors, losses = fit_refiner(
-        examples, settings, automatic=first, checkpoint=checkpoint_in(checkpoints, "refiner"), progress=progress
+        examples,
+        settings,
+        automatic=first,
+        checkpoint=checkpoint_in(checkpoints, "refiner"),
+        progress=progress,
+        running=running.of_network("refiner"),
     )
     return Trained(choice, settings.plan(automatic=True).parameters, [tensors, first], [losses, first_losses])
 
@@ -76,8 +93,9 @@ def _one_network(
     *,
     checkpoint: Path | None,
     progress: FitProgress | None,
+    running: Running,
 ) -> Trained:
-    tensors, losses = fit_refiner(examples, settings, checkpoint=checkpoint, progress=progress)
+    tensors, losses = fit_refiner(examples, settings, checkpoint=checkpoint, progress=progress, running=running)
     return Trained(choice, settings.plan(automatic=False).parameters, [tensors], [losses])
 
 
@@ -89,7 +107,7 @@ def _settings(choice: TrainingChoice, **own: Any) -> ClickSettings:
 
 
 def _loop(choice: TrainingChoice, iterations: int) -> LoopSettings:
-    return LoopSettings(iterations=iterations, seed=choice.seed, learning_rate=3e-3)
+    return LoopSettings(iterations=iterations, seed=choice.seed, learning_rate=3e-3, **choice.loop)
 
 
 def fit_automatic(
@@ -98,6 +116,7 @@ def fit_automatic(
     *,
     checkpoint: Path | None = None,
     progress: FitProgress | None = None,
+    running: Running = ALONE,
 ) -> tuple[dict[str, NDArray[Any]], list[float]]:
     """Fits 2S-ICR's first network, which sees images only.
 
@@ -108,15 +127,29 @@ def fit_automatic(
         RejectedInput: An image is missing, the loss diverged, or the checkpoint is another training's.
     """
     device, plan = best_device(), settings.plan(automatic=True)
-    shown = canvas_sampler(examples, settings, plan)
     network = _network(plan.automatic or plan.refiner, settings, device)
 
-    def learn(network: nn.Module, random: np.random.Generator) -> Iterator[Tensor]:
-        images, target = shown.batch(random, settings.batch)
-        yield dice_and_cross_entropy(_predict(network, device)(images), target.to(device))
+    def learn_on(cases: Sequence[Example]) -> Learn:
+        shown = canvas_sampler(cases, settings, plan)
 
-    about = _about("automatic", examples, settings)
-    losses = fit_network(network, learn, settings.loop, checkpoint=checkpoint, progress=progress, about=about)
+        def learn(network: nn.Module, random: np.random.Generator) -> Iterator[Learned]:
+            images, target = shown.batch(random, settings.batch)
+            logits, truth = _predict(network, device, running)(images), target.to(device)
+            yield Learned(dice_and_cross_entropy(logits, truth), images, logits, truth)
+
+        return learn
+
+    losses = fit_network(
+        network,
+        learn_on(examples),
+        settings.loop,
+        batch=settings.batch,
+        held=learn_on(running.held) if running.held else None,
+        checkpoint=checkpoint,
+        progress=progress,
+        running=running,
+        about=_about("automatic", examples, settings) | running.held_cases,
+    )
     return half_precision(network), losses
 
 
@@ -127,6 +160,7 @@ def fit_refiner(
     automatic: Tensors | None = None,
     checkpoint: Path | None = None,
     progress: FitProgress | None = None,
+    running: Running = ALONE,
 ) -> tuple[dict[str, NDArray[Any]], list[float]]:
     """Fits the refiner: the network that sees clicks.
 
@@ -136,6 +170,7 @@ def fit_refiner(
         automatic: The first network's tensors, for 2S-ICR; the first click corrects its answer.
         checkpoint: File to go on from, and to update.
         progress: Called after every iteration.
+        running: Precision, held-out cases, board.
 
     Returns:
         The tensors in half precision, and the losses.
@@ -144,30 +179,44 @@ def fit_refiner(
         RejectedInput: An image is missing, the loss diverged, or the checkpoint is another training's.
     """
     device, plan = best_device(), settings.plan(automatic=automatic is not None)
-    shown = canvas_sampler(examples, settings, plan)
     first = None
     if automatic is not None and plan.automatic is not None:
         built = dyn_unet(plan.automatic)
         built.load_state_dict({name: torch.from_numpy(tensor).float() for name, tensor in automatic.items()})
-        first = _predict(laid_out(built, device).eval(), device)
+        first = _predict(laid_out(built, device).eval(), device, running)
     session = ClickSession(plan, settings, device)
     network = _network(plan.refiner, settings, device)
     if automatic is not None:
         begin_with(network, automatic)
 
-    def learn(network: nn.Module, random: np.random.Generator) -> Iterator[Tensor]:
-        images, target = shown.batch(random, settings.batch)
-        run = session.at_every_click if settings.at_every_click else session.gathered
-        yield from run(_predict(network, device), images, target, random=random, first=first)
+    def learn_on(cases: Sequence[Example]) -> Learn:
+        shown = canvas_sampler(cases, settings, plan)
+
+        def learn(network: nn.Module, random: np.random.Generator) -> Iterator[Learned]:
+            images, target = shown.batch(random, settings.batch)
+            run = session.at_every_click if settings.at_every_click else session.gathered
+            yield from run(_predict(network, device, running), images, target, random=random, first=first)
+
+        return learn
 
     about = _about("refiner" if first is None else "refiner of an automatic network", examples, settings)
-    losses = fit_network(network, learn, settings.loop, checkpoint=checkpoint, progress=progress, about=about)
+    losses = fit_network(
+        network,
+        learn_on(examples),
+        settings.loop,
+        batch=settings.batch,
+        held=learn_on(running.held) if running.held else None,
+        checkpoint=checkpoint,
+        progress=progress,
+        running=running,
+        about=about | running.held_cases,
+    )
     return half_precision(network), losses
 
 
-def _predict(network: nn.Module, device: torch.device) -> Predict:
+def _predict(network: nn.Module, device: torch.device, running: Running) -> Predict:
     def predict(images: Tensor) -> Tensor:
-        with mixed_precision(device):
+        with running.mixed(device):
             logits: Tensor = network(images.to(device, memory_format=channels_last(images.ndim - 2)))
         return logits
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from datasets.image.mask_box import mask_bounds
 from training.fitting.examples import PreparedExamples, sampled_region
+from training.fitting.running.portion import each_random
 from training.inputs.augmentation import Augmentation, augmented
 from training.inputs.canvas import Picture, Region, Shape, resized
 from training.inputs.intensity_rules import on_canvas
@@ -27,8 +28,8 @@ class CanvasSampler(ABC):
     """Samples training batches."""
 
     def batch(self, random: np.random.Generator, size: int) -> tuple[Tensor, Tensor]:
-        """Images (size, C, *canvas) and targets of 0 and 1 (size, 1, *canvas); no target is empty."""
-        images, targets = zip(*(self._one(random) for _ in range(size)), strict=True)
+        """Images (size, C, *canvas) and targets of 0 and 1 (size, 1, *canvas), or a portion; no target is empty."""
+        images, targets = zip(*(self._one(own) for own in each_random(random, size)), strict=True)
         return torch.stack(images), torch.stack(targets)
 
     @abstractmethod

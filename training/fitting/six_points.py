@@ -15,17 +15,12 @@ from datasets.image.volume import Grid
 from datasets.study.image_kind import T1
 from training.fitting.choice import Trained, TrainingChoice, checkpoint_in
 from training.fitting.examples import Example, ordered_examples
-from training.fitting.loop import (
-    FitProgress,
-    LoopSettings,
-    channels_last,
-    described_settings,
-    fit_network,
-    half_precision,
-    laid_out,
-    mixed_precision,
-)
+from training.fitting.loop import described_settings, fit_network
 from training.fitting.losses import supervised_dice
+from training.fitting.running.layout import channels_last, half_precision, laid_out
+from training.fitting.running.portion import each_random
+from training.fitting.running.running import ALONE, FitProgress, Learned, Running
+from training.fitting.running.settings import LoopSettings
 from training.inputs.augmentation import Augmentation, augmented
 from training.inputs.canvas import resized
 from training.inputs.intensity_rules import rule_of
@@ -69,13 +64,20 @@ class PointsSettings:
 
 
 def fit(
-    choice: TrainingChoice, examples: Sequence[Example], *, checkpoints: Path | None, progress: FitProgress | None
+    choice: TrainingChoice,
+    examples: Sequence[Example],
+    *,
+    checkpoints: Path | None,
+    progress: FitProgress | None,
+    running: Running,
 ) -> Trained:
     """Fits the network of `training.table.rows.six_points`; see `training.fitting.choice.Fit`."""
-    loop = LoopSettings(iterations=choice.own_iterations, seed=choice.seed, learning_rate=3e-3)
+    loop = LoopSettings(iterations=choice.own_iterations, seed=choice.seed, learning_rate=3e-3, **choice.loop)
     settings = PointsSettings(loop=loop, channels=choice.channels)
     checkpoint = checkpoint_in(checkpoints, "network")
-    plan, tensors, losses = fit_six_points(examples, settings, checkpoint=checkpoint, progress=progress)
+    plan, tensors, losses = fit_six_points(
+        examples, settings, checkpoint=checkpoint, progress=progress, running=running
+    )
     return Trained(choice, plan.parameters, [tensors], [losses])
 
 
@@ -102,6 +104,7 @@ def fit_six_points(
     *,
     checkpoint: Path | None = None,
     progress: FitProgress | None = None,
+    running: Running = ALONE,
 ) -> tuple[PointsPlan, dict[str, NDArray[Any]], list[float]]:
     """Fits one network.
 
@@ -110,6 +113,7 @@ def fit_six_points(
         settings: Settings of the training.
         checkpoint: File to go on from, and to update.
         progress: Called after every iteration.
+        running: Precision, held-out cases, board.
 
     Returns:
         The plan, the tensors in half precision, and the losses.
@@ -121,9 +125,22 @@ def fit_six_points(
     plan, device = plan_points(ordered, settings), best_device()
     torch.manual_seed(settings.loop.seed)
     network = laid_out(dyn_unet(plan.network), device)
-    learner = PointsLearner(ordered, plan, settings, device=device)
+    learner = PointsLearner(ordered, plan, settings, device=device, running=running)
+    held = None
+    if running.held:
+        held = PointsLearner(ordered_examples(running.held), plan, settings, device=device, running=running).learn
     about = {"cases": [example.case for example in ordered], "settings": described_settings(settings)}
-    losses = fit_network(network, learner.learn, settings.loop, checkpoint=checkpoint, progress=progress, about=about)
+    losses = fit_network(
+        network,
+        learner.learn,
+        settings.loop,
+        batch=settings.batch,
+        held=held,
+        checkpoint=checkpoint,
+        progress=progress,
+        running=running,
+        about=about | running.held_cases,
+    )
     kept = dyn_unet(replace(plan.network, supervised=0))
     names = kept.state_dict().keys()
     tensors = {name: tensor for name, tensor in half_precision(network).items() if name in names}
@@ -138,26 +155,37 @@ class PointsLearner:
         plan: Of the model that learns.
         settings: Of its training.
         device: Where losses are computed.
+        running: Precision.
     """
 
     def __init__(
-        self, examples: Sequence[Example], plan: PointsPlan, settings: PointsSettings, *, device: torch.device
+        self,
+        examples: Sequence[Example],
+        plan: PointsPlan,
+        settings: PointsSettings,
+        *,
+        device: torch.device,
+        running: Running = ALONE,
     ) -> None:
         self._examples = examples
         self._plan = plan
         self._settings = settings
         self._device = device
+        self._running = running
         self._images = [[example.raw(name) for name in settings.channels] for example in examples]
 
-    def learn(self, network: nn.Module, random: np.random.Generator) -> Iterator[Tensor]:
-        """The loss of a batch of regions."""
-        losses = []
-        for _ in range(self._settings.batch):
-            images, target = self.example(random)
-            with mixed_precision(self._device):
-                logits = network(images[None].to(self._device, memory_format=channels_last(images.ndim - 1)))
-            losses.append(supervised_dice(heads(logits, self._plan.network), target[None].to(self._device)))
-        yield torch.stack(losses).mean()
+    def learn(self, network: nn.Module, random: np.random.Generator) -> Iterator[Learned]:
+        """The loss of a batch of regions, whose canvases differ in size; the last is shown."""
+        losses, last = [], None
+        for own in each_random(random, self._settings.batch):
+            images, target = (each[None] for each in self.example(own))
+            with self._running.mixed(self._device):
+                logits = network(images.to(self._device, memory_format=channels_last(images.ndim - 2)))
+            found, truth = heads(logits, self._plan.network), target.to(self._device)
+            losses.append(supervised_dice(found, truth))
+            last = images, found[0], truth
+        if last is not None:
+            yield Learned(torch.stack(losses).mean(), *last)
 
     def example(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:
         """A region of one of the examples, as the network is shown it.

@@ -1,9 +1,11 @@
 """Slices of training examples as networks on slices are shown them. Imports torch."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from functools import partial
 from math import ceil
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +15,9 @@ from torch import Tensor
 from datasets.errors import RejectedInput
 from datasets.pictures.picture_plane import AnatomicalPlane, PicturePlane
 from training.fitting.examples import Example
+from training.fitting.prepared_examples import prepared_arrays
+from training.fitting.running.portion import each_random
+from training.fitting.running.prepared import PreparedCases
 from training.inputs.augmentation import Augmentation, augmented
 from training.inputs.body import body_box, grid_within
 from training.inputs.kinds import image_of
@@ -61,12 +66,21 @@ class PictureSampler:
         channels: Kinds of the images, in the network's order.
         plan: Of the model that learns.
         shown: What it is shown.
+        prepared: Where cases are kept prepared; None for nowhere.
 
     Raises:
         RejectedInput: An image is missing (``sequence-missing``), or no slice shows a tumour (``fit-no-tumour``).
     """
 
-    def __init__(self, examples: Sequence[Example], channels: Sequence[str], plan: SlicePlan, *, shown: Shown) -> None:
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        channels: Sequence[str],
+        plan: SlicePlan,
+        *,
+        shown: Shown,
+        prepared: PreparedCases | None = None,
+    ) -> None:
         self._shown = shown
         self._stacks: list[NDArray[np.uint8]] = []
         self._targets: list[NDArray[np.bool_]] = []
@@ -74,8 +88,13 @@ class PictureSampler:
         self._filled: list[tuple[int, int]] = []
         self._empty: list[tuple[int, int]] = []
         for example in examples:
-            for stack, target, anatomical in _pictures_of(example, channels, plan):
-                self._add(stack, target, _rule_for(anatomical, shown.augmentation))
+            rule = {"of": "slices", "planes": plan.planes, "crop": plan.crop, "pictures": asdict(plan.rule)}
+            arrays = prepared_arrays(
+                example, channels, rule, prepared=prepared, make=partial(_made, example, channels, plan)
+            )
+            for number, plane in enumerate(_planes(example.plane, plan)):
+                turned = _rule_for(plane.anatomical, shown.augmentation)
+                self._add(arrays[f"stack-{number}"], arrays[f"target-{number}"], turned)
         if not self._filled:
             raise RejectedInput(
                 "fit-no-tumour",
@@ -91,11 +110,13 @@ class PictureSampler:
 
     def batch(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Triplets (N, 3 * images, size, size) in 0..1 and targets (N, 1, size, size) of 0 and 1."""
-        wanted = random.random(self._shown.batch) < self._shown.empty_slices
-        chosen = [self._empty if is_empty and self._empty else self._filled for is_empty in wanted]
-        pairs = [self._varied(*slices[int(random.integers(len(slices)))], random) for slices in chosen]
-        images, targets = zip(*pairs, strict=True)
+        images, targets = zip(*(self._one(own) for own in each_random(random, self._shown.batch)), strict=True)
         return torch.stack(images), torch.stack(targets)
+
+    def _one(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+        is_empty = bool(self._empty) and random.random() < self._shown.empty_slices
+        slices = self._empty if is_empty else self._filled
+        return self._varied(*slices[int(random.integers(len(slices)))], random)
 
     def _add(self, stack: NDArray[np.uint8], target: NDArray[np.bool_], rule: Augmentation) -> None:
         number = len(self._stacks)
@@ -121,9 +142,12 @@ def _rule_for(anatomical: AnatomicalPlane, rule: Augmentation) -> Augmentation:
     return rule if anatomical is AnatomicalPlane.AXIAL else replace(rule, mirrored=(1,))
 
 
-def _pictures_of(
-    example: Example, channels: Sequence[str], plan: SlicePlan
-) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.bool_], AnatomicalPlane]]:
+def _planes(own: PicturePlane, plan: SlicePlan) -> list[PicturePlane]:
+    """The planes whose pictures are shown, the one drawn on first."""
+    return [own, *(_other_planes(own) if plan.planes is Planes.THREE else ())]
+
+
+def _made(example: Example, channels: Sequence[str], plan: SlicePlan) -> dict[str, NDArray[Any]]:
     """An example's grey pictures (images, count, size, size) and its mask (count, size, size), plane by plane."""
     volumes = {kind: image_of(example.volumes, kind) for kind in channels}
     grid, size = example.mask.grid, plan.rule.input_size
@@ -134,10 +158,12 @@ def _pictures_of(
     greys = [grey_volume(volume, plan.rule, kind)[box] for kind, volume in volumes.items()]
     mask = example.mask.foreground[box]
     own = replace(example.plane, grid=grid_within(grid, box))
-    for pictures in (own, *(_other_planes(own) if plan.planes is Planes.THREE else ())):
+    made = {}
+    for number, pictures in enumerate(_planes(own, plan)):
         foreground = pictures.stack(mask).astype(np.float32)
-        target = resized_stack(foreground, (size, size)) >= 0.5
-        yield plane_stack(greys, pictures, size), target, pictures.anatomical
+        made[f"target-{number}"] = resized_stack(foreground, (size, size)) >= 0.5
+        made[f"stack-{number}"] = plane_stack(greys, pictures, size)
+    return made
 
 
 def _other_planes(own: PicturePlane) -> list[PicturePlane]:

@@ -6,27 +6,22 @@ the moving mean of the weights and the learning rate's schedule are those of the
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from math import ceil
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from datasets.errors import RejectedInput
 from training.fitting.choice import Trained, TrainingChoice, checkpoint_in
 from training.fitting.examples import Example, ordered_examples
-from training.fitting.loop import (
-    FitProgress,
-    LoopSettings,
-    channels_last,
-    described_settings,
-    fit_network,
-    half_precision,
-    laid_out,
-    mixed_precision,
-)
+from training.fitting.loop import described_settings, fit_network
 from training.fitting.losses import SliceLoss, slice_loss
-from training.fitting.optimisers import Optimiser, Schedule
+from training.fitting.running.layout import channels_last, half_precision, laid_out
+from training.fitting.running.optimisers import Optimiser, Schedule
+from training.fitting.running.running import ALONE, FitProgress, Learn, Learned, Running
+from training.fitting.running.settings import LoopSettings
 from training.fitting.slice_begin import Adapter, Begin, Encoder, FirstLayer, FirstWeights, begun_network
 from training.fitting.slice_sampler import PictureSampler, Shown, Variation
 from training.inputs.augmentation import Augmentation
@@ -83,6 +78,7 @@ class SliceSettings:
             weight_decay=choice.option("weight_decay"),
             averaging=choice.option("averaging"),
             seed=choice.seed,
+            **choice.loop,
             optimiser=Optimiser(choice.option("optimiser")),
             schedule=Schedule(choice.option("schedule")),
         )
@@ -120,7 +116,8 @@ class SliceSettings:
         """The same, with the iterations that its epochs are."""
         if self.epochs is None:
             return self
-        return replace(self, loop=replace(self.loop, iterations=self.epochs * of_epoch))
+        iterations = ceil(self.epochs * of_epoch / self.loop.accumulate)
+        return replace(self, loop=replace(self.loop, iterations=iterations))
 
     def begun_from(self, sha256: str) -> "SliceSettings":
         """The same, with the published weights that it begins with, by which a checkpoint is known."""
@@ -128,7 +125,12 @@ class SliceSettings:
 
 
 def fit(
-    choice: TrainingChoice, examples: Sequence[Example], *, checkpoints: Path | None, progress: FitProgress | None
+    choice: TrainingChoice,
+    examples: Sequence[Example],
+    *,
+    checkpoints: Path | None,
+    progress: FitProgress | None,
+    running: Running,
 ) -> Trained:
     """Fits a network on slices; see `training.fitting.choice.Fit`."""
     settings = SliceSettings.of_choice(choice)
@@ -141,6 +143,7 @@ def fit(
         weights=weights,
         checkpoint=checkpoint_in(checkpoints, "network"),
         progress=progress,
+        running=running,
     )
     begun = {"first_weights": weights.sha256} if weights.sha256 else {}
     # How many members there are, the package says.
@@ -156,6 +159,7 @@ def fit_slices(
     weights: FirstWeights | None = None,
     checkpoint: Path | None = None,
     progress: FitProgress | None = None,
+    running: Running = ALONE,
 ) -> tuple[nn.Module, list[float]]:
     """Fits one network.
 
@@ -166,6 +170,7 @@ def fit_slices(
         weights: Published weights to begin with; LiteMedSAM cannot do without.
         checkpoint: File to go on from, and to update.
         progress: Called after every iteration.
+        running: Precision, held-out cases, board.
 
     Returns:
         The network, and the losses.
@@ -174,22 +179,41 @@ def fit_slices(
         RejectedInput: An image is missing, no slice shows a tumour, the loss diverged, or the checkpoint is another's.
     """
     ordered, device = ordered_examples(examples), best_device()
-    sampler = PictureSampler(ordered, channels, settings.plan, shown=settings.shown)
+    sampler = PictureSampler(ordered, channels, settings.plan, shown=settings.shown, prepared=running.prepared)
     known = weights or FirstWeights()
     settings = settings.in_iterations(sampler.iterations_of_epoch).begun_from(known.sha256)
     torch.manual_seed(settings.loop.seed)
     network = laid_out(begun_network(settings.plan, settings.begin, known, images=len(channels)), device)
 
-    def learn(network: nn.Module, random: np.random.Generator) -> Iterator[Tensor]:
-        images, target = sampler.batch(random)
-        with mixed_precision(device):
-            answer = network(images.to(device, memory_format=channels_last(2)))
-        yield slice_loss(answer, target.to(device), settings.loss)
+    def learn_on(sampler: PictureSampler) -> Learn:
+        def learn(network: nn.Module, random: np.random.Generator) -> Iterator[Learned]:
+            images, target = sampler.batch(random)
+            with running.mixed(device):
+                answer = network(images.to(device, memory_format=channels_last(2)))
+            truth = target.to(device)
+            logits = answer[0] if isinstance(answer, tuple) else answer
+            yield Learned(slice_loss(answer, truth, settings.loss), images, logits, truth)
 
+        return learn
+
+    held = None
+    if running.held:
+        others = ordered_examples(running.held)
+        held = PictureSampler(others, channels, settings.plan, shown=settings.shown, prepared=running.prepared)
     about = {
         "cases": [example.case for example in ordered],
         "channels": list(channels),
         "settings": described_settings(settings),
     }
-    losses = fit_network(network, learn, settings.loop, checkpoint=checkpoint, progress=progress, about=about)
+    losses = fit_network(
+        network,
+        learn_on(sampler),
+        settings.loop,
+        batch=settings.batch,
+        held=held and learn_on(held),
+        checkpoint=checkpoint,
+        progress=progress,
+        running=running,
+        about=about | running.held_cases,
+    )
     return network, losses

@@ -6,6 +6,7 @@ share of the tiles is placed so that a voxel of the tumour lies in them (nnU-Net
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +20,14 @@ from datasets.image.orientation import as_ras
 from datasets.study.image_kind import T1
 from training.fitting.choice import Trained, TrainingChoice, checkpoint_in
 from training.fitting.examples import Example, ordered_examples
-from training.fitting.loop import (
-    FitProgress,
-    LoopSettings,
-    channels_last,
-    described_settings,
-    fit_network,
-    half_precision,
-    laid_out,
-    mixed_precision,
-)
+from training.fitting.loop import described_settings, fit_network
 from training.fitting.losses import supervised_dice, supervised_entropy
+from training.fitting.prepared_examples import prepared_arrays
+from training.fitting.running.layout import channels_last, half_precision, laid_out
+from training.fitting.running.portion import each_random
+from training.fitting.running.prepared import PreparedCases
+from training.fitting.running.running import ALONE, FitProgress, Learn, Learned, Running
+from training.fitting.running.settings import LoopSettings
 from training.inputs.augmentation import Augmentation, augmented
 from training.inputs.canvas import resized
 from training.inputs.intensity_rules import rule_of
@@ -75,16 +73,21 @@ class VolumeSettings:
 
 
 def fit(
-    choice: TrainingChoice, examples: Sequence[Example], *, checkpoints: Path | None, progress: FitProgress | None
+    choice: TrainingChoice,
+    examples: Sequence[Example],
+    *,
+    checkpoints: Path | None,
+    progress: FitProgress | None,
+    running: Running,
 ) -> Trained:
     """Fits the network of `training.table.rows.unet_3d`; see `training.fitting.choice.Fit`."""
     settings = VolumeSettings(
-        loop=LoopSettings(iterations=choice.own_iterations, seed=choice.seed, learning_rate=3e-3),
+        loop=LoopSettings(iterations=choice.own_iterations, seed=choice.seed, learning_rate=3e-3, **choice.loop),
         channels=choice.channels,
         budget=choice.option("budget"),
     )
     checkpoint = checkpoint_in(checkpoints, "network")
-    plan, tensors, losses = fit_volumes(examples, settings, checkpoint=checkpoint, progress=progress)
+    plan, tensors, losses = fit_volumes(examples, settings, checkpoint=checkpoint, progress=progress, running=running)
     return Trained(choice, plan.parameters, [tensors], [losses])
 
 
@@ -111,6 +114,7 @@ def fit_volumes(
     *,
     checkpoint: Path | None = None,
     progress: FitProgress | None = None,
+    running: Running = ALONE,
 ) -> tuple[VolumePlan, dict[str, NDArray[Any]], list[float]]:
     """Fits one network.
 
@@ -119,6 +123,7 @@ def fit_volumes(
         settings: Settings of the training.
         checkpoint: File to go on from, and to update.
         progress: Called after every iteration.
+        running: Precision, held-out cases, board.
 
     Returns:
         The plan, the tensors in half precision, and the losses.
@@ -130,17 +135,31 @@ def fit_volumes(
     plan, device = plan_volumes(ordered, settings), best_device()
     torch.manual_seed(settings.loop.seed)
     network = laid_out(dyn_unet(plan.network), device)
-    shown = TileSampler(ordered, plan, settings)
 
-    def learn(network: nn.Module, random: np.random.Generator) -> Iterator[Tensor]:
-        images, target = shown.batch(random)
-        with mixed_precision(device):
-            logits = network(images.to(device, memory_format=channels_last(3)))
-        found, truth = heads(logits, plan.network), target.to(device)
-        yield supervised_dice(found, truth) + supervised_entropy(found, truth)
+    def learn_on(cases: Sequence[Example]) -> Learn:
+        shown = TileSampler(cases, plan, settings, prepared=running.prepared)
+
+        def learn(network: nn.Module, random: np.random.Generator) -> Iterator[Learned]:
+            images, target = shown.batch(random)
+            with running.mixed(device):
+                logits = network(images.to(device, memory_format=channels_last(3)))
+            found, truth = heads(logits, plan.network), target.to(device)
+            yield Learned(supervised_dice(found, truth) + supervised_entropy(found, truth), images, found[0], truth)
+
+        return learn
 
     about = {"cases": [example.case for example in ordered], "settings": described_settings(settings)}
-    losses = fit_network(network, learn, settings.loop, checkpoint=checkpoint, progress=progress, about=about)
+    losses = fit_network(
+        network,
+        learn_on(ordered),
+        settings.loop,
+        batch=settings.batch,
+        held=learn_on(ordered_examples(running.held)) if running.held else None,
+        checkpoint=checkpoint,
+        progress=progress,
+        running=running,
+        about=about | running.held_cases,
+    )
     names = dyn_unet(replace(plan.network, supervised=0)).state_dict().keys()
     return plan, {name: tensor for name, tensor in half_precision(network).items() if name in names}, losses
 
@@ -152,22 +171,42 @@ class TileSampler:
         examples: Masks with their images, in the order in which they are numbered.
         plan: Of the model that learns.
         settings: Of its training.
+        prepared: Where they are kept prepared; None for nowhere.
     """
 
-    def __init__(self, examples: Sequence[Example], plan: VolumePlan, settings: VolumeSettings) -> None:
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        plan: VolumePlan,
+        settings: VolumeSettings,
+        *,
+        prepared: PreparedCases | None = None,
+    ) -> None:
         self._settings = settings
         self._canvas = plan.canvas
-        self._images: list[NDArray[np.float16]] = []
-        self._targets: list[NDArray[np.float16]] = []
-        for example in examples:
-            grid = as_ras(next(iter(example.volumes.values()))).grid
-            raw = [example.raw(name) for name in settings.channels]
-            self._images.append(volume_input(raw, grid, plan, dtype=np.float16))
-            self._targets.append(resized(example.inside, plan.shape(grid)).astype(np.float16))
+        rule = {"of": "volumes", "spacing": list(plan.spacing), "channels": [*plan.channels.items()]}
+        cases = [
+            prepared_arrays(each, settings.channels, rule, prepared=prepared, make=partial(self._made, each, plan))
+            for each in examples
+        ]
+        self._images = [case["images"] for case in cases]
+        self._targets = [case["target"] for case in cases]
+
+    @property
+    def volumes(self) -> list[tuple[NDArray[np.float16], NDArray[np.float16]]]:
+        """Images (C, …) and target (…) of each example, as they were prepared."""
+        return list(zip(self._images, self._targets, strict=True))
+
+    def _made(self, example: Example, plan: VolumePlan) -> dict[str, NDArray[np.float16]]:
+        """An example as the network sees it."""
+        grid = as_ras(next(iter(example.volumes.values()))).grid
+        raw = [example.raw(name) for name in self._settings.channels]
+        target = resized(example.inside, plan.shape(grid)).astype(np.float16)
+        return {"images": volume_input(raw, grid, plan, dtype=np.float16), "target": target}
 
     def batch(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Images (B, C, *canvas) and targets of 0 and 1 (B, 1, *canvas)."""
-        images, targets = zip(*(self._one(random) for _ in range(self._settings.batch)), strict=True)
+        images, targets = zip(*(self._one(own) for own in each_random(random, self._settings.batch)), strict=True)
         return torch.stack(images), torch.stack(targets)
 
     def _one(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:

@@ -15,6 +15,8 @@ from datasets.files import write_json
 from datasets.study.splits.rule import SplitRule
 from datasets.study.splits.split_case import Folds
 from training.fitting.choice import TrainingChoice
+from training.fitting.running.processes import is_first
+from training.fitting.running.running import ALONE, Running
 from training.methods.loading import load_segmenter
 from training.methods.train import package_trained, train_method
 from training.model_package import read_description
@@ -22,7 +24,7 @@ from training.segmenters.segmenter import Segmenter
 
 if TYPE_CHECKING:
     from training.fitting.examples import Example
-    from training.fitting.loop import FitProgress
+    from training.fitting.running.running import FitProgress
 
 FOLDS_NAME = "folds.json"
 
@@ -102,6 +104,7 @@ def train_fold(
     *,
     inputs: dict[str, str],
     progress: "FitProgress | None" = None,
+    running: Running = ALONE,
 ) -> Path:
     """Trains one fold on all patients but its own; a fold that was trained already is kept.
 
@@ -112,9 +115,10 @@ def train_fold(
         number: Which fold, counted from 0.
         inputs: SHA-256 of the images and masks of all folds.
         progress: Called after every iteration.
+        running: How it runs.
 
     Returns:
-        The fold's package.
+        The fold's package; of several processes the first one writes it.
 
     Raises:
         RejectedInput: As `train_method`; no case is left to learn from, or the fold was trained with other settings.
@@ -126,8 +130,10 @@ def train_fold(
     own = set(trained.folds[number])
     patients = {example.patient for example in examples if example.case in own}
     seen = [example for example in examples if example.case not in own and example.patient not in patients]
-    fitted = train_method(choice, seen, checkpoints=trained.folder / "checkpoints" / folder.name, progress=progress)
-    package_trained([fitted], folder, name=f"{choice.method}-fold", version=str(number + 1), inputs=inputs)
+    checkpoints = trained.folder / "checkpoints" / folder.name
+    fitted = train_method(choice, seen, checkpoints=checkpoints, progress=progress, running=running)
+    if is_first():
+        package_trained([fitted], folder, name=f"{choice.method}-fold", version=str(number + 1), inputs=inputs)
     return folder
 
 

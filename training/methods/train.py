@@ -3,20 +3,34 @@
 Torch is imported when something is fitted.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from datasets.errors import RejectedInput
+from datasets.files import locked
 from training.fitting.choice import Fit, Trained, TrainingChoice
+from training.fitting.running.processes import is_first, joined
+from training.fitting.running.running import ALONE, Running
 from training.model_package import ModelDescription, write_package
 from training.networks.unet_plan import UNetPlan
 from training.table.method import function_called
 
 if TYPE_CHECKING:
     from training.fitting.examples import Example
-    from training.fitting.loop import FitProgress
+    from training.fitting.running.running import FitProgress
+
+HELD_OUT = 0.2
+"""Share of the patients that is held out for an early stop."""
+
+_LOCK = "training.lock"
+
+_SMALLER = ("batch", "budget", "canvas")
+"""Options that make a step smaller."""
 
 
 def train_method(
@@ -25,6 +39,7 @@ def train_method(
     *,
     checkpoints: Path | None = None,
     progress: "FitProgress | None" = None,
+    running: Running = ALONE,
 ) -> Trained:
     """Trains one model of a method.
 
@@ -33,13 +48,82 @@ def train_method(
         examples: The training examples.
         checkpoints: Folder of checkpoints, from which a stopped training goes on; None for none.
         progress: Called after every iteration.
+        running: Precision, prepared cases, board.
 
     Raises:
-        RejectedInput: An image is missing, the loss diverged, or a checkpoint is another training's.
+        RejectedInput: An image is missing, the loss diverged, a checkpoint is another training's, another training runs
+            in the folder (``training-running``), or no patient can be held out for an early stop
+            (``patience-patients``).
     """
+    joined()  # before anything is put on a GPU
     fit: Fit = function_called(choice.method.fit)
     cases = tuple(sorted(example.case for example in examples))
-    return replace(fit(choice, examples, checkpoints=checkpoints, progress=progress), cases=cases)
+    seen, held = (examples, ()) if choice.patience is None else held_out(examples, choice.seed)
+    smaller = tuple(option.flag for option in choice.method.options if option.name in _SMALLER)
+    with alone_in(checkpoints):
+        fitted = fit(
+            choice,
+            seen,
+            checkpoints=checkpoints,
+            progress=progress,
+            running=replace(running, held=held, smaller=smaller),
+        )
+    return replace(fitted, cases=cases)
+
+
+def held_out(examples: "Sequence[Example]", seed: int) -> "tuple[list[Example], list[Example]]":
+    """A fifth of the patients is held out, to see when a training gets no better.
+
+    Args:
+        examples: That may be learned from; nobody of a test fold is among them.
+        seed: Decides.
+
+    Returns:
+        The examples that are learned from, and those of the held-out patients.
+
+    Raises:
+        RejectedInput: There are not two patients (``patience-patients``).
+    """
+    patients = sorted({example.patient for example in examples})
+    if len(patients) < 2:
+        raise RejectedInput(
+            "patience-patients",
+            "An early stop holds patients out, and there is only one.",
+            remedy="Leave --patience out, or train on more patients.",
+        )
+    count = max(1, round(HELD_OUT * len(patients)))
+    chosen = set(np.random.default_rng(seed).permutation(patients)[:count])
+    return (
+        [example for example in examples if example.patient not in chosen],
+        [example for example in examples if example.patient in chosen],
+    )
+
+
+@contextmanager
+def alone_in(folder: Path | None) -> Iterator[None]:
+    """Holds a folder of checkpoints, so that no two trainings write there; removes what killed ones left half-written.
+
+    Raises:
+        RejectedInput: Another training runs there (``training-running``).
+    """
+    if folder is None or not is_first():
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = folder / _LOCK  # a file: network drives lock no folders
+    lock.touch()
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(lock))
+        except BlockingIOError as error:
+            raise RejectedInput(
+                "training-running",
+                "Another training runs in this folder.",
+                remedy="Wait until it is done, end it, or choose another folder.",
+            ) from error
+        for left in folder.glob(".part-*"):
+            left.unlink(missing_ok=True)
+        yield
 
 
 def package_trained(

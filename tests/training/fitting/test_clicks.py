@@ -14,7 +14,7 @@ from tests.training.support.ball_examples import ball_example
 from training.fitting import click_session
 from training.fitting import clicks as fitting
 from training.fitting.clicks import ClickSettings, fit_automatic, fit_refiner
-from training.fitting.loop import LoopSettings
+from training.fitting.running.settings import LoopSettings
 from training.inputs.augmentation import Augmentation
 from training.prompts.simulated_clicks import ClickRule
 from training.segmenters.clicks.click_plan import NO_INFORMATION, CanvasClicks, ClickPlan

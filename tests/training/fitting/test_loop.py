@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from datasets.errors import RejectedInput
-from training.fitting.loop import LoopSettings, fit_network, half_precision, laid_out
+from training.fitting.loop import fit_network
 from training.fitting.losses import dice_and_cross_entropy
+from training.fitting.running.layout import half_precision, laid_out
+from training.fitting.running.settings import LoopSettings
 from training.networks.dyn_unet import dyn_unet
 from training.networks.unet_plan import UNetPlan
 

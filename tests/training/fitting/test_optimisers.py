@@ -9,8 +9,9 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from training.fitting.loop import LoopSettings, fit_network
-from training.fitting.optimisers import Optimiser, Schedule, optimiser_of, share_of_rate
+from training.fitting.loop import fit_network
+from training.fitting.running.optimisers import Optimiser, Schedule, optimiser_of, share_of_rate
+from training.fitting.running.settings import LoopSettings
 
 
 @pytest.mark.parametrize(

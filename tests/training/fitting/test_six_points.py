@@ -12,7 +12,7 @@ from datasets.errors import RejectedInput
 from datasets.image.orientation import as_ras
 from tests.training.support.ball_examples import ball_example
 from training.fitting import six_points as fitting
-from training.fitting.loop import LoopSettings
+from training.fitting.running.settings import LoopSettings
 from training.fitting.six_points import PointsSettings, fit_six_points, plan_points
 from training.inputs.augmentation import Augmentation
 from training.measures.metrics import dice

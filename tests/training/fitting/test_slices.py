@@ -13,9 +13,9 @@ from datasets.errors import RejectedInput
 from tests.training.networks.test_se_resnext_unet import published
 from tests.training.support.synthetic import blob_case
 from training.fitting.choice import TrainingChoice
-from training.fitting.loop import LoopSettings
 from training.fitting.losses import SliceLoss, overlap, slice_loss
-from training.fitting.optimisers import Optimiser, Schedule
+from training.fitting.running.optimisers import Optimiser, Schedule
+from training.fitting.running.settings import LoopSettings
 from training.fitting.slice_begin import Adapter, Begin, Encoder, FirstLayer, FirstWeights, begun_network
 from training.fitting.slice_sampler import PictureSampler, Variation
 from training.fitting.slices import SliceSettings, fit_slices

@@ -14,7 +14,7 @@ from datasets.image.volume import Grid
 from tests.training.support.small_training import make_small, small_choice
 from tests.training.support.synthetic import blob_case
 from training.fitting.examples import Example
-from training.fitting.loop import LoopSettings
+from training.fitting.running.settings import LoopSettings
 from training.fitting.slice_sampler import PictureSampler
 from training.fitting.slices import SliceSettings
 from training.inputs.augmentation import Augmentation

@@ -34,7 +34,7 @@ PAIRS = [(example.case, example.patient) for example in EXAMPLES]
 def seen(monkeypatch: pytest.MonkeyPatch) -> list[list[Any]]:
     """What each training was given; what comes out is an untrained network of the plan."""
     from training.fitting.clicks import ClickSettings
-    from training.fitting.loop import LoopSettings
+    from training.fitting.running.settings import LoopSettings
     from training.networks.dyn_unet import dyn_unet
     from training.segmenters.weights import tensors_of
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from datasets.errors import RejectedInput
-from training.fitting.loop import half_precision
+from training.fitting.running.layout import half_precision
 from training.networks.dyn_unet import dyn_unet
 from training.networks.unet_plan import UNetPlan
 from training.segmenters.weights import as_members, members_of, tensors_of, with_weights

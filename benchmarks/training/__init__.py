@@ -1,0 +1,1 @@
+"""Speed of trainings, beside their peers."""
