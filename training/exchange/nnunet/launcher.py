@@ -23,7 +23,7 @@ _SIGNATURE = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 def declare_operators():
     """Makes torchvision importable on a torch without CUDA; returns what must be kept alive."""
     try:
-        import torchvision  # noqa: F401
+        import torchvision
     except RuntimeError:
         import torch
 
