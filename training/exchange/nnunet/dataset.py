@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
     from training.fitting.examples import Example
 
+PROVENANCE = "maskloop"
+"""Key of `dataset.json`, which nnU-Net leaves alone and lays beside its results."""
+
 DATASET_NAME = "dataset.json"
 SPLITS_NAME = "splits_final.json"
 
@@ -59,6 +62,7 @@ def write_dataset(
     *,
     kinds: Sequence[str],
     label: str,
+    inputs: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Writes the raw dataset of some cases, whole or not at all.
@@ -69,6 +73,7 @@ def write_dataset(
         load: Reads the example of a case.
         kinds: Of the images, in the order of the channels.
         label: Name of the label in the masks.
+        inputs: SHA-256 of what the cases are, which comes back with nnU-Net's results.
         progress: Called with the cases written, and those to write.
 
     Raises:
@@ -93,7 +98,7 @@ def write_dataset(
             _write_case(part, load(case), kinds)
             if progress is not None:
                 progress(number + 1, len(cases))
-        write_json(part / DATASET_NAME, _described(kinds, label, len(cases)))
+        write_json(part / DATASET_NAME, _described(kinds, label, len(cases)) | {PROVENANCE: _said(kinds, inputs)})
         place_part(part, folder)
 
 
@@ -131,6 +136,10 @@ def _described(kinds: Sequence[str], label: str, count: int) -> dict[str, Any]:
         "file_ending": ".nii.gz",
         "overwrite_image_reader_writer": "SimpleITKIO",
     }
+
+
+def _said(kinds: Sequence[str], inputs: Mapping[str, str] | None) -> dict[str, Any]:
+    return {"images": list(kinds), "inputs": dict(inputs or {})}
 
 
 def channel_name(kind: str) -> str:

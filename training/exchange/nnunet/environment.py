@@ -18,6 +18,9 @@ MADE_BY = "python -m venv FOLDER && FOLDER/bin/pip install torch==2.13.0 nnunetv
 """Makes it; the versions that were tried."""
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
+_ITERATIONS = "MASKLOOP_NNUNET_ITERATIONS"
+"""As the launcher calls it."""
+
 _LOG_NAME = "nnunet-{}.log"
 
 
@@ -65,12 +68,13 @@ class NnunetEnvironment:
         """Folders of trained networks."""
         return self.work / "results"
 
-    def run(self, program: str, arguments: Sequence[str | Path]) -> None:
+    def run(self, program: str, arguments: Sequence[str | Path], *, iterations: int | None = None) -> None:
         """Runs one of nnU-Net's programs; what it says goes to a log in the work folder.
 
         Args:
             program: As `training.exchange.nnunet.launcher` calls it.
             arguments: Its own.
+            iterations: Of an epoch; None for nnU-Net's own.
 
         Raises:
             RejectedInput: It failed (``nnunet-failed``); the log says why.
@@ -78,9 +82,9 @@ class NnunetEnvironment:
         self.work.mkdir(parents=True, exist_ok=True)
         log = self.work / _LOG_NAME.format(program)
         with log.open("wb") as said:
-            done = subprocess.run(
+            done = subprocess.run(  # noqa: S603 (nnU-Net's own programs, no shell)
                 [self.python, _LAUNCHER, program, *map(str, arguments)],
-                env=self._variables,
+                env=self._variables | ({} if iterations is None else {_ITERATIONS: str(iterations)}),
                 stdout=said,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,

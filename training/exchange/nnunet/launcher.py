@@ -6,8 +6,12 @@ nnU-Net uses neither. They are declared here, without a body, before it is impor
 """
 
 # mypy: ignore-errors
+import os
 import sys
 from importlib import import_module
+
+ITERATIONS = "MASKLOOP_NNUNET_ITERATIONS"
+"""Environment variable with the iterations of an epoch; nnU-Net's own 250 where it is not set."""
 
 PROGRAMS = {
     "plan": "nnunetv2.experiment_planning.plan_and_preprocess_entrypoints:plan_and_preprocess_entry",
@@ -40,10 +44,26 @@ def declare_operators():
     return None
 
 
+def shorten_epochs():
+    """Lets an epoch have as many iterations as `ITERATIONS` says."""
+    from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+
+    usual = nnUNetTrainer.on_train_start
+
+    def begun(self):
+        self.num_iterations_per_epoch = int(os.environ[ITERATIONS])
+        self.num_val_iterations_per_epoch = max(1, self.num_iterations_per_epoch // 5)
+        usual(self)
+
+    nnUNetTrainer.on_train_start = begun
+
+
 # Outside the guard: the workers that nnU-Net starts import this file again, and need it too.
 KEPT = declare_operators()
 
 if __name__ == "__main__":
     module, _, function = PROGRAMS[sys.argv[1]].partition(":")
     sys.argv = sys.argv[1:]
+    if os.environ.get(ITERATIONS):
+        shorten_epochs()
     getattr(import_module(module), function)()

@@ -16,9 +16,10 @@ import torch
 
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_bytes, sha256_of_file
+from training.exchange.nnunet.dataset import PROVENANCE
 from training.exchange.nnunet.network import converted_weights, network_plan
 from training.model_package import ModelDescription, write_package
-from training.segmenters.nnunet_plan import CT, ZSCORE, ChannelScale, NnunetPlan
+from training.segmenters.nnunet_plan import CT, ZSCORE, NnunetPlan
 from training.segmenters.weights import as_members
 from training.table.table import method_called
 
@@ -121,6 +122,7 @@ def import_results(
         method_called("nnunet"),
         plan.parameters,
         {
+            **_our_inputs(results.dataset),
             "nnunet_plans": sha256_of_file(folder / "plans.json"),
             "nnunet_checkpoints": sha256_of_bytes(checkpoints.encode()),
         },
@@ -128,6 +130,13 @@ def import_results(
         label=label,
     )
     return write_package(package, description, as_members(networks))
+
+
+def _our_inputs(dataset: Mapping[str, Any]) -> dict[str, str]:
+    """What a dataset of ours says of the cases that were learned from, such as the snapshot's digest."""
+    said = dataset.get(PROVENANCE)
+    inputs = said.get("inputs") if isinstance(said, Mapping) else None
+    return {str(name): str(digest) for name, digest in inputs.items()} if isinstance(inputs, Mapping) else {}
 
 
 def _plan(results: ResultFolder, kinds: Sequence[str], axcodes: str, read: Sequence[Mapping[str, Any]]) -> NnunetPlan:
