@@ -8,6 +8,7 @@ from typing import Any
 
 from annotation_backend.commandline.arguments import MaskloopCommand
 from annotation_backend.registry.model_registry import models_folder, register_package
+from annotation_backend.registry.models import Model
 from datasets.errors import RejectedInput
 from datasets.study.image_kind import USUAL_WORDS, is_kind
 
@@ -31,7 +32,12 @@ def name_of(given: str | None, folder: Path) -> str:
 
 
 def registered_or_written(
-    command: MaskloopCommand, write: Callable[[Path], str], title: str, folder: Path | None
+    command: MaskloopCommand,
+    write: Callable[[Path], str],
+    *,
+    title: str,
+    folder: Path | None,
+    register: Callable[[Path], Model] = register_package,
 ) -> dict[str, Any]:
     """Writes a package to a folder that was named, or to the data folder, where it is registered.
 
@@ -40,6 +46,7 @@ def registered_or_written(
         write: Writes the package to a folder, and gives its digest.
         title: Name and version.
         folder: That was named; None for the data folder.
+        register: Registers a package of the data folder.
 
     Raises:
         RejectedInput: As `write`, or the name and version are taken.
@@ -51,6 +58,6 @@ def registered_or_written(
     if folder is not None:
         command.say(f"Imported. `segment_volume --model {folder}` draws with it.")
         return {"folder": str(folder), "digest": digest}
-    model = register_package(place)
+    model = register(place)
     command.say(f"{model}: registered. `manage.py promote_model {model}` lets it serve.")
     return {"model": str(model), "digest": digest}

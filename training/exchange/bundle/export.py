@@ -2,7 +2,7 @@
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from safetensors.numpy import save
@@ -12,9 +12,8 @@ from datasets.files import canonical_json, write_bytes
 from datasets.part_folder import part_folder, place_part
 from training.exchange.bundle.metadata import metadata, readme
 from training.exchange.bundle.networks import BundleNetworks, networks_of
-from training.exchange.bundle.volume_config import volume_config
 from training.model_package import ModelDescription, Tensors
-from training.segmenters.volumes import VolumePlan
+from training.table.method import function_called
 
 CONFIG, METADATA = Path("configs") / "inference.json", Path("configs") / "metadata.json"
 PICKLED, SAFE = Path("models") / "model.pt", Path("models") / "model.safetensors"
@@ -22,7 +21,15 @@ PICKLED, SAFE = Path("models") / "model.pt", Path("models") / "model.safetensors
 _NO_LICENCE = "No licence was stated for these weights: ask who gave them to you before you use or hand them on.\n"
 
 _PROMPTED = "it draws from prompts, for which MONAI's bundles have no form."
-_SLICED = "it draws slice by slice from grey pictures, which MONAI's transforms cannot make in the same way."
+_OTHERWISE = "it prepares images in a way that MONAI's transforms have not."
+
+
+class MakeConfig(Protocol):
+    """Makes a bundle's ``inference.json``: what the ``bundle`` of a method in the table names."""
+
+    def __call__(self, description: ModelDescription, networks: BundleNetworks) -> tuple[dict[str, Any], list[int]]:
+        """The document, and the shape of the networks' input."""
+        ...
 
 
 def export_bundle(folder: Path, description: ModelDescription, tensors: Tensors, *, licence: str = "") -> str:
@@ -45,7 +52,7 @@ def export_bundle(folder: Path, description: ModelDescription, tensors: Tensors,
         raise RejectedInput("bundle-exists", f"{folder.name} is there already.", remedy="Name a new folder.")
     networks = networks_of(description, tensors)
     reason = _reason(description)
-    config, shape = _config(description, networks, reason)
+    config, shape = _config(description, networks)
     said = licence or _NO_LICENCE
     content = {
         CONFIG: canonical_json(config),
@@ -66,23 +73,17 @@ def export_bundle(folder: Path, description: ModelDescription, tensors: Tensors,
 
 
 def _reason(description: ModelDescription) -> str:
-    if description.method.usual_prompt in description.method.prompts:
-        return _PROMPTED
-    return "" if _is_whole(description) else _SLICED
+    if description.method.bundle:
+        return ""
+    return _PROMPTED if description.method.prompts else _OTHERWISE
 
 
-def _is_whole(description: ModelDescription) -> bool:
-    return description.method.name == "unet-3d"
-
-
-def _config(
-    description: ModelDescription, networks: BundleNetworks, reason: str
-) -> tuple[dict[str, Any], list[Any] | None]:
-    """`inference.json`, and the shape of the network's input."""
-    if reason:
+def _config(description: ModelDescription, networks: BundleNetworks) -> tuple[dict[str, Any], list[int] | None]:
+    """`inference.json`, and the shape of the network's input; None for any."""
+    if not description.method.bundle:
         return {"bundle_root": ".", "network_def": networks.definition}, None
-    plan = VolumePlan.from_parameters(description.parameters)
-    return volume_config(plan, networks, description.drawn_label), list(plan.canvas)
+    make: MakeConfig = function_called(description.method.bundle)
+    return make(description, networks)
 
 
 def _pickled(state: dict[str, Any]) -> bytes:

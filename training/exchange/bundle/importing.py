@@ -22,6 +22,7 @@ from training.model_package import ModelDescription, write_package
 from training.segmenters.bundle_plan import BundlePlan
 from training.segmenters.imported_bundle import bundle_network, bundle_steps
 from training.segmenters.weights import as_members, tensors_of, with_weights
+from training.table.method import function_called
 from training.table.table import method_called
 
 _NESTED = ("state_dict", "model", "network")
@@ -60,7 +61,9 @@ def import_bundle(
     document = read_json(folder / METADATA)
     state = _state(folder)
     if (own := _own(document, name, version, folder)) is not None:
-        return write_package(package, own, _own_tensors(own, state))
+        tensors = _own_tensors(own, state)
+        function_called(own.method.load)(own, tensors)  # refuses what is not such a model
+        return write_package(package, own, tensors)
     plan = plan_of(read_json(folder / CONFIG), channel)
     if len(kinds) != plan.inputs:
         raise RejectedInput(
@@ -136,8 +139,9 @@ def _state(folder: Path) -> dict[str, torch.Tensor]:
     """
     try:
         if (folder / SAFE).is_file():
-            return dict(load((folder / SAFE).read_bytes()))
-        found = torch.load(folder / PICKLED, map_location="cpu", weights_only=True)
+            found: Any = load((folder / SAFE).read_bytes())
+        else:
+            found = torch.load(folder / PICKLED, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         raise RejectedInput(
             "bundle-pickled",
@@ -165,4 +169,4 @@ def _state(folder: Path) -> dict[str, torch.Tensor]:
             "The bundle's model.pt holds no state dict.",
             remedy="Save the network's state dict alone.",
         )
-    return {str(name): tensor for name, tensor in found.items()}
+    return {str(name): tensor.float() if tensor.is_floating_point() else tensor for name, tensor in found.items()}

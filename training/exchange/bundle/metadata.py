@@ -38,7 +38,7 @@ _NETWORK_ONLY = """This bundle holds the network and its weights alone: {reason}
 
 
 def metadata(
-    description: ModelDescription, networks: BundleNetworks, *, reason: str = "", shape: list[Any] | None = None
+    description: ModelDescription, networks: BundleNetworks, *, reason: str = "", shape: list[int] | None = None
 ) -> dict[str, Any]:
     """The metadata of a package's bundle.
 
@@ -92,7 +92,7 @@ def readme(description: ModelDescription, networks: BundleNetworks, *, reason: s
     return _README.format(title=description.title, description=about, use=use, licence=licence)
 
 
-def _input(description: ModelDescription, networks: BundleNetworks, shape: list[Any] | None) -> dict[str, Any]:
+def _input(description: ModelDescription, networks: BundleNetworks, shape: list[int] | None) -> dict[str, Any]:
     kinds = list(description.kinds)
     modalities = {ImageKind.from_word(kind).modality for kind in kinds}
     is_whole = networks.channels == len(kinds)
@@ -110,12 +110,12 @@ def _input(description: ModelDescription, networks: BundleNetworks, shape: list[
     }
 
 
-def _output(label: str, shape: list[Any] | None) -> dict[str, Any]:
+def _output(label: str, shape: list[int] | None) -> dict[str, Any]:
     return {
         "type": "image",
         "format": "segmentation",
         "num_channels": 1,
-        "spatial_shape": shape or ["*"],
+        "spatial_shape": shape or ["*"] * 3,
         "dtype": "float32",
         "value_range": [0, 1],
         "is_patch_data": shape is not None,

@@ -1,15 +1,16 @@
 """The networks of a package as a bundle defines them: by MONAI's own classes. Imports torch and MONAI."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from monai.networks.nets import DynUNet
 from torch import nn
 
 from datasets.errors import RejectedInput
 from training.model_package import ModelDescription, Tensors
-from training.networks.dyn_unet import dyn_unet, dyn_unet_arguments
+from training.networks.dyn_unet import dyn_unet_arguments
 from training.networks.slice_networks import SliceNetwork
 from training.networks.unet25d import unet25d, unet25d_arguments
 from training.networks.unet_plan import UNetPlan
@@ -58,9 +59,12 @@ def networks_of(description: ModelDescription, tensors: Tensors) -> BundleNetwor
         return _slice_networks(description, tensors)
     plans = _plans(parameters)
     members = members_of(tensors, len(plans))
+    # Those of nnU-Net have a bias that ours have not.
+    more = {"trans_bias": True} if "scales" in parameters else {}
+    arguments = [dyn_unet_arguments(plan) | more for plan in plans]
     return BundleNetworks(
-        [with_weights(dyn_unet(plan), own, device=_CPU) for plan, own in zip(plans, members, strict=True)],
-        [{"_target_": "monai.networks.nets.DynUNet"} | dyn_unet_arguments(plan) for plan in plans],
+        [with_weights(DynUNet(**each), own, device=_CPU) for each, own in zip(arguments, members, strict=True)],
+        [{"_target_": "monai.networks.nets.DynUNet"} | each for each in arguments],
         plans[0].channels,
     )
 
@@ -72,7 +76,7 @@ def _plans(parameters: Any) -> list[UNetPlan]:
     )
     if parameters.get("automatic") is not None:
         found = [*found, *[parameters["automatic"]] * parameters.get("members", 1)]
-    if not found or found[0] is None:
+    if not found or not isinstance(found[0], Mapping) or "widths" not in found[0]:
         raise _not_of_monai()
     return [replace(UNetPlan.from_parameters(each), supervised=0) for each in found]
 
@@ -94,5 +98,5 @@ def _not_of_monai() -> RejectedInput:
     return RejectedInput(
         "bundle-network",
         "The model's network is not one of MONAI's, so a bundle of it could not be loaded without Maskloop.",
-        remedy="Export a model whose network is MONAI's: unet-3d, unet-25d with its small U-Net, six-points, clicks.",
+        remedy="Export a model whose network is MONAI's, such as unet-3d; one that came as a bundle is one already.",
     )

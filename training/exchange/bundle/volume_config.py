@@ -13,6 +13,7 @@ import numpy as np
 from training.exchange.bundle.networks import BundleNetworks
 from training.exchange.bundle.shared_config import IMAGE, begun, postprocessing, shared_config
 from training.inputs.intensity_rules import CT_WINDOW_HU, LIMIT, IntensityRule
+from training.model_package import ModelDescription
 from training.segmenters.volumes import VolumePlan
 
 _SHAPE = "$lambda x: [max(1, round(n * float(s) / t)) for n, s, t in zip(x.shape[1:], x.pixdim, @spacing)]"
@@ -36,17 +37,20 @@ _SCORED = (
 """The z-score over some voxels, applied to all, and cut."""
 
 
-def volume_config(plan: VolumePlan, networks: BundleNetworks, label: str) -> dict[str, Any]:
-    """The document.
+def volume_config(description: ModelDescription, networks: BundleNetworks) -> tuple[dict[str, Any], list[int]]:
+    """The document, and the shape of the networks' input.
 
     Args:
-        plan: The package's.
+        description: The package's.
         networks: Its networks.
-        label: Of the masks' file names.
+
+    Raises:
+        RejectedInput: The parameters hold no plan.
     """
+    plan = VolumePlan.from_parameters(description.parameters)
     images = list(plan.channels)
     steps = np.lcm.reduce([each.divisor for each in plan.member_networks], axis=0).tolist()
-    return shared_config(images, networks) | {
+    config = shared_config(images, networks) | {
         "spacing": list(plan.spacing),
         "roi_size": list(plan.canvas),
         "steps": steps,
@@ -60,8 +64,9 @@ def volume_config(plan: VolumePlan, networks: BundleNetworks, label: str) -> dic
         "mean_of": _MEAN,
         "preprocessing": {"_target_": "Compose", "transforms": _preprocessing(plan.channels)},
         "inferer": _INFERER,
-        "postprocessing": postprocessing(images[0], plan.cleaning, label),
+        "postprocessing": postprocessing(images[0], plan.cleaning, description.drawn_label),
     }
+    return config, list(plan.canvas)
 
 
 def _preprocessing(channels: Mapping[str, IntensityRule]) -> list[Any]:

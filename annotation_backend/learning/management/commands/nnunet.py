@@ -6,13 +6,17 @@ from typing import Any
 
 from annotation_backend.commandline.arguments import MaskloopCommand, a_path
 from annotation_backend.commandline.cohort_arguments import add_cohort
+from annotation_backend.learning.models import Snapshot
 from annotation_backend.learning.nnunet_cases import export_cases
 from annotation_backend.learning.splitting.arguments import add_splitting
 from annotation_backend.learning.training_arguments import names, seed
 from annotation_backend.registry.imported import a_kind, name_of, registered_or_written
+from annotation_backend.registry.model_registry import register_package
+from annotation_backend.registry.models import Model
 from annotation_backend.studies.arguments import add_study
 from datasets.errors import RejectedInput
 from training.exchange.nnunet.environment import MADE_BY, NnunetEnvironment
+from training.model_package import read_description
 
 _STEPS = ("export", "plan", "train", "predict", "import")
 
@@ -89,7 +93,18 @@ class Command(MaskloopCommand):
                 axcodes=options["axcodes"],
             )
 
-        return registered_or_written(self, write, f"{name}-{version}", options["out"])
+        return registered_or_written(
+            self, write, title=f"{name}-{version}", folder=options["out"], register=_registered
+        )
+
+
+def _registered(package: Path) -> Model:
+    """The model of a package, traced to the snapshot that it learned from where that is ours."""
+    digest = read_description(package).inputs.get("snapshot", "")
+    snapshot = Snapshot.objects.filter(digest=digest).first()
+    if snapshot is None:
+        return register_package(package)
+    return register_package(package, snapshot_digest=digest, study=snapshot.study)
 
 
 def _plan(options: dict[str, Any]) -> list[str]:

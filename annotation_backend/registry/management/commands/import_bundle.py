@@ -43,4 +43,4 @@ class Command(MaskloopCommand):
                 channel=options["channel"],
             )
 
-        return registered_or_written(self, write, f"{name}-{options['model_version']}", options["out"]), []
+        return registered_or_written(self, write, title=f"{name}-{options['model_version']}", folder=options["out"]), []
