@@ -69,7 +69,7 @@ def metadata(
         "intended_use": _NOT_FOR_PATIENTS,
         "network_data_format": {
             "inputs": {"image": _input(description, networks, shape)},
-            "outputs": {"pred": _output(label, shape)},
+            "outputs": {"pred": _output(label, networks.definitions[0]["spatial_dims"], shape)},
         },
         "provenance": {
             "package": description.digest,
@@ -110,12 +110,12 @@ def _input(description: ModelDescription, networks: BundleNetworks, shape: list[
     }
 
 
-def _output(label: str, shape: list[int] | None) -> dict[str, Any]:
+def _output(label: str, axes: int, shape: list[int] | None) -> dict[str, Any]:
     return {
         "type": "image",
         "format": "segmentation",
         "num_channels": 1,
-        "spatial_shape": shape or ["*"] * 3,
+        "spatial_shape": shape or ["*"] * axes,
         "dtype": "float32",
         "value_range": [0, 1],
         "is_patch_data": shape is not None,

@@ -101,4 +101,6 @@ class NnunetEnvironment:
     def _variables(self) -> dict[str, str]:
         places = {"nnUNet_raw": self.raw, "nnUNet_preprocessed": self.preprocessed, "nnUNet_results": self.results}
         kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
-        return kept | {name: str(place) for name, place in places.items()}
+        # nnU-Net starts eight processes where nothing is said, each with a torch of its own.
+        few = {"nnUNet_def_n_proc": str(min(os.cpu_count() or 1, 8))}
+        return few | kept | {name: str(place) for name, place in places.items()}
