@@ -68,7 +68,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"inferer": {"_target_": "SliceInferer", "roi_size": [8, 8]}}, "bundle-unmapped"),
     ({"network_def": {"_target_": "UNet", **UNET, "out_channels": 4}}, "bundle-class"),
     ({"network_def": {"_target_": "UNet", **UNET, "in_channels": 2}}, "bundle-images"),
-    ({"network_def": {"_target_": "UNet", **UNET, "channels": [4, 4096], "kernel_size": 9}}, "bundle-network"),
+    (
+        {"network_def": {"_target_": "UNet", **UNET, "channels": [4, 8, 40_000], "strides": [2, 2], "kernel_size": 9}},
+        "bundle-network",
+    ),
     ({"network_def": {"_target_": "UNet", **UNET, "channels": [8, 8]}}, "package-network"),
 ]
 

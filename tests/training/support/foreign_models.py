@@ -140,7 +140,7 @@ def write_results(folder: Path, *, changed: dict[str, Any] | None = None, extra:
     (results / "dataset.json").write_text(json.dumps({"labels": {"background": 0, "Tumour": 1}}))
     checkpoint = {
         "network_weights": PlainUNet().state_dict(),
-        "logging": {"ema_fg_dice": [np.float64(0.5)], "lrs": [np.float32(0.01)], "mean": np.zeros(2)},
+        "logging": {"ema_fg_dice": [np.float64(0.5)], "lrs": [np.float32(0.01)]},
         "inference_allowed_mirroring_axes": (0, 1, 2),
         "extra": extra,
     }

@@ -1,14 +1,16 @@
 """nnU-Net's plain U-Net as MONAI's DynUNet: the layouts are the same, their names are not. Imports torch.
 
 Convolutions before an instance norm lose their bias, which the norm takes away again. Two logits with a softmax become
-their difference with a sigmoid.
+their difference with a sigmoid. On the way up, DynUNet has the kernels of the level below, nnU-Net those of the level
+itself, which are smaller or the same: they lie in the middle of zeros.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from datasets.errors import RejectedInput
 from training.networks.unet_plan import UNetPlan
@@ -67,7 +69,7 @@ def converted_weights(weights: Mapping[str, Tensor], plan: UNetPlan) -> dict[str
 _NORM = {"eps": 1e-05, "affine": True}
 
 
-def _moved(weights: Mapping[str, Tensor], plan: UNetPlan) -> Any:
+def _moved(weights: Mapping[str, Tensor], plan: UNetPlan) -> Iterator[tuple[str, Tensor]]:
     levels = len(plan.widths)
     for level in range(levels):
         own = "input_block" if level == 0 else "bottleneck" if level == levels - 1 else f"downsamples.{level - 1}"
@@ -77,17 +79,27 @@ def _moved(weights: Mapping[str, Tensor], plan: UNetPlan) -> Any:
         bias = weights.get(f"decoder.transpconvs.{step}.bias")
         width = plan.widths[levels - 2 - step]
         yield f"upsamples.{step}.transp_conv.conv.bias", torch.zeros(width) if bias is None else bias
-        yield from _block(weights, f"decoder.stages.{step}.convs", f"upsamples.{step}.conv_block")
+        kernel = plan.kernels[levels - 1 - step]
+        for name, tensor in _block(weights, f"decoder.stages.{step}.convs", f"upsamples.{step}.conv_block"):
+            yield name, _widened(tensor, kernel) if name.endswith("conv.weight") else tensor
     for name in ("weight", "bias"):
         outside, inside = weights[f"decoder.seg_layers.{levels - 2}.{name}"]
         yield f"output_block.conv.conv.{name}", (inside - outside)[None]
 
 
-def _block(weights: Mapping[str, Tensor], theirs: str, ours: str) -> Any:
+def _block(weights: Mapping[str, Tensor], theirs: str, ours: str) -> Iterator[tuple[str, Tensor]]:
     for number in (0, 1):
         yield f"{ours}.conv{number + 1}.conv.weight", weights[f"{theirs}.{number}.conv.weight"]
         for name in ("weight", "bias"):
             yield f"{ours}.norm{number + 1}.{name}", weights[f"{theirs}.{number}.norm.{name}"]
+
+
+def _widened(tensor: Tensor, kernel: Sequence[int]) -> Tensor:
+    """A convolution with zeros around its taps, up to a kernel of more."""
+    lacking = [wanted - size for wanted, size in zip(kernel, tensor.shape[2:], strict=True)]
+    if min(lacking) < 0 or any(lack % 2 for lack in lacking):
+        raise _other()
+    return functional.pad(tensor, [lack // 2 for lack in reversed(lacking) for _ in range(2)])
 
 
 def _other() -> RejectedInput:

@@ -1,7 +1,7 @@
 """A result folder of nnU-Net: its plans, and the weights of its folds, as a package of ours. Imports torch.
 
 Checkpoints are pickles: they are read by torch's own reader of tensors and plain values, which runs no code; the few
-harmless classes of NumPy in which nnU-Net keeps its losses are named to it. A checkpoint with anything else is refused.
+harmless classes of NumPy in which nnU-Net keeps single numbers are named to it. A checkpoint with anything else is refused.
 """
 
 import json
@@ -29,7 +29,6 @@ _RESAMPLING = "resample_data_or_seg_to_shape"
 _LIMIT = 1 << 26
 _OF_NUMPY = [
     np.dtype,
-    np.ndarray,
     np.dtypes.Float32DType,
     np.dtypes.Float64DType,
     np.dtypes.Int64DType,
