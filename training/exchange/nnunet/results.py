@@ -1,7 +1,7 @@
 """A result folder of nnU-Net: its plans, and the weights of its folds, as a package of ours. Imports torch.
 
 Checkpoints are pickles: they are read by torch's own reader of tensors and plain values, which runs no code; the few
-harmless classes of NumPy in which nnU-Net keeps single numbers are named to it. A checkpoint with anything else is refused.
+harmless classes of NumPy in which nnU-Net keeps single numbers are named to it. Anything else is refused.
 """
 
 import json

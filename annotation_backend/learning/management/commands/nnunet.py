@@ -1,5 +1,6 @@
 """`nnunet`: nnU-Net in an environment of its own: export, plan, train, predict, import."""
 
+import shutil
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,12 @@ class Command(MaskloopCommand):
         parser.add_argument("--environment", type=a_path, metavar="FOLDER", help="nnU-Net's (default: MASKLOOP_NNUNET)")
         parser.add_argument("--number", type=int, default=100, help="of the dataset, 1 to 999 (default 100)")
         parser.add_argument("--name", help="of the dataset (default: maskloop), or of the imported model")
-        parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda", help="default cuda")
+        parser.add_argument(
+            "--device",
+            choices=("cpu", "cuda"),
+            default="cuda" if shutil.which("nvidia-smi") else "cpu",
+            help="default: the GPU where there is one",
+        )
         self._add_cases(parser.add_argument_group("export"))
         self._add_training(parser.add_argument_group("plan, train, predict, import"))
         add_study(parser)
