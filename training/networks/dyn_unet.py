@@ -6,6 +6,8 @@ Source: InteractiveNet and nnU-Net (instance norm, leaky ReLU, deep supervision)
 their two with a softmax. 2S-ICR's residual U-Net has the same stride of 1 in its first layer.
 """
 
+from typing import Any
+
 import torch
 from monai.networks.nets import DynUNet
 from torch import Tensor, nn
@@ -20,19 +22,24 @@ def dyn_unet(plan: UNetPlan) -> nn.Module:
         In training mode it gives (B, 1 + supervised, 1, …) logits, finest first, where `supervised` is not 0, else
         (B, 1, …); in evaluation mode always (B, 1, …).
     """
-    return DynUNet(
-        spatial_dims=len(plan.strides[0]),
-        in_channels=plan.channels,
-        out_channels=1,
-        kernel_size=plan.kernels,
-        strides=plan.strides,
-        upsample_kernel_size=plan.strides[1:],
-        filters=plan.widths,
-        norm_name=("INSTANCE", {"affine": True}),
-        act_name=("leakyrelu", {"inplace": True, "negative_slope": 0.01}),
-        deep_supervision=plan.supervised > 0,
-        deep_supr_num=max(plan.supervised, 1),
-    )
+    return DynUNet(**dyn_unet_arguments(plan))
+
+
+def dyn_unet_arguments(plan: UNetPlan) -> dict[str, Any]:
+    """What MONAI's DynUNet is made with, as plain values; without deep supervision they are JSON."""
+    return {
+        "spatial_dims": len(plan.strides[0]),
+        "in_channels": plan.channels,
+        "out_channels": 1,
+        "kernel_size": plan.kernels,
+        "strides": plan.strides,
+        "upsample_kernel_size": plan.strides[1:],
+        "filters": plan.widths,
+        "norm_name": ("INSTANCE", {"affine": True}),
+        "act_name": ("leakyrelu", {"inplace": True, "negative_slope": 0.01}),
+        "deep_supervision": plan.supervised > 0,
+        "deep_supr_num": max(plan.supervised, 1),
+    }
 
 
 def heads(logits: Tensor, plan: UNetPlan) -> list[Tensor]:

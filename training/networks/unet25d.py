@@ -7,6 +7,7 @@ with fewer parameters than MSTT-199's SE-ResNeXt50 encoder, so that two processo
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from monai.networks.nets import UNet
 
@@ -22,11 +23,16 @@ def unet25d(widths: Sequence[int], *, images: int) -> UNet:
             1.6 million parameters with two images.
         images: How many images it sees.
     """
-    return UNet(
-        spatial_dims=2,
-        in_channels=images * len(NEIGHBOURS),
-        out_channels=1,
-        channels=tuple(widths),
-        strides=(2,) * (len(widths) - 1),
-        num_res_units=2,
-    )
+    return UNet(**unet25d_arguments(widths, images=images))
+
+
+def unet25d_arguments(widths: Sequence[int], *, images: int) -> dict[str, Any]:
+    """What MONAI's U-Net is made with, as plain values."""
+    return {
+        "spatial_dims": 2,
+        "in_channels": images * len(NEIGHBOURS),
+        "out_channels": 1,
+        "channels": tuple(widths),
+        "strides": (2,) * (len(widths) - 1),
+        "num_res_units": 2,
+    }

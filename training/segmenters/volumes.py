@@ -6,10 +6,8 @@ around its middle; nothing is cropped by knowledge of the tumour.
 Source: nnU-Net (target spacing, overlapping tiles with Gaussian weights, mirrored copies, mean of the folds' logits).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
-from itertools import product
 from math import ceil, prod
 from time import perf_counter
 from typing import Any
@@ -31,17 +29,12 @@ from training.runtime import Runtime, runtime_of
 from training.segmenters.postprocessing import Cleaning, cleaned
 from training.segmenters.request_images import ras_images
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
-from training.segmenters.uncertainty import joined, uncertainty_of
+from training.segmenters.tiling import tiled_fields
+from training.segmenters.uncertainty import uncertainty_of
 from training.segmenters.weights import best_device, members_of, with_weights
-
-_OVERLAP = 0.5
-"""Share of a tile that the next one covers again (nnU-Net)."""
 
 _STRETCH = 1.5
 """Along an axis that is at most this many tiles long, one longer tile is drawn instead of two or three."""
-
-_GAUSSIAN = 1.0 / 8.0
-"""Standard deviation of a tile's weights, as a share of its side (nnU-Net)."""
 
 
 @dataclass(frozen=True)
@@ -224,52 +217,9 @@ class VolumeSegmenter:
             float32 (1, …) or, with the spread, (3, …); where tiles overlap, their weighted mean.
         """
         canvas = self._plan.tile(picture.shape[1:])
-        lacking = [max(wanted - size, 0) for wanted, size in zip(canvas, picture.shape[1:], strict=True)]
-        margins = [(lack // 2, lack - lack // 2) for lack in lacking]
-        padded = np.pad(picture, [(0, 0), *margins])
-        total = np.zeros((3 if with_spread else 1, *padded.shape[1:]), dtype=np.float32)
-        weight = np.zeros(padded.shape[1:], dtype=np.float32)
-        weights = _tile_weights(canvas)
-        for tile in tiles(padded.shape[1:], canvas):
-            part = np.ascontiguousarray(padded[(slice(None), *tile)])
-            total[(slice(None), *tile)] += joined(self._opinions(part), with_spread=with_spread) * weights
-            weight[tile] += weights
-        total /= weight
-        inner = [slice(low, size - high) for (low, high), size in zip(margins, padded.shape[1:], strict=True)]
-        whole: Picture = total[(slice(None), *inner)]
-        return whole
-
-    def _opinions(self, picture: Picture) -> Iterator[Picture]:
-        """Logits (…) of each mirrored copy of a tile (C, …) by each member."""
-        for number in range(1 << len(self._plan.mirrored)):
-            axes = self._axes(number)
-            mirrored = np.ascontiguousarray(np.flip(picture, [axis + 1 for axis in axes]))[None]
-            for member in self._members:
-                yield np.flip(member(mirrored)[0, 0], axes)
-
-    def _axes(self, number: int) -> tuple[int, ...]:
-        """The axes that the bits of a number stand for."""
-        return tuple(axis for bit, axis in enumerate(self._plan.mirrored) if number >> bit & 1)
+        return tiled_fields(picture, canvas, self._members, mirrored=self._plan.mirrored, with_spread=with_spread)
 
 
 def _on(original: Grid, turned: Picture) -> Volume:
     """A turned array, as a volume on the image's own grid."""
     return Volume(np.ascontiguousarray(from_ras(turned, original)), original)
-
-
-def tiles(shape: Sequence[int], canvas: Shape) -> Iterator[tuple[slice, ...]]:
-    """Tiles of a canvas's size that cover an array at least as large, evenly placed, overlapping by half or more."""
-    starts = []
-    for size, side in zip(shape, canvas, strict=True):
-        count = 1 + ceil(max(size - side, 0) / (side * (1.0 - _OVERLAP)))
-        starts.append(np.rint(np.linspace(0, size - side, count)).astype(int).tolist())
-    for first in product(*starts):
-        yield tuple(slice(start, start + side) for start, side in zip(first, canvas, strict=True))
-
-
-@lru_cache(maxsize=8)
-def _tile_weights(canvas: Shape) -> Picture:
-    """A Gaussian around the middle of a tile; nowhere 0."""
-    sides = [np.exp(-0.5 * ((np.arange(n) - (n - 1) / 2) / (n * _GAUSSIAN)) ** 2) for n in canvas]
-    weights: Picture = np.einsum("i,j,k->ijk", *sides).astype(np.float32)
-    return np.maximum(weights, weights.max() * np.float32(1e-3))

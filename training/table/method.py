@@ -66,6 +66,8 @@ class Method:
         convert: Makes its shipped package from installed weights, in a folder; empty where the package lies in
             ``training/pretrained``, or there is none.
         fit: Fits its networks on images and masks, as `training.fitting.choice.Fit` says; empty if it is not trained.
+        bundle: Makes ``inference.json`` of its MONAI Bundle, as `training.exchange.bundle.export.MakeConfig`
+            says; empty where a bundle holds the network alone.
         iterations: Its own number of iterations: some minutes a fold on two processor cores.
         options: Its options beside those that all methods have.
         presets: Values of its options that go together, by a name.
@@ -90,6 +92,7 @@ class Method:
     embeds: bool = False
     convert: str = ""
     fit: str = ""
+    bundle: str = ""
     iterations: int = 0
     options: tuple[Option, ...] = ()
     presets: Mapping[str, Preset] = field(default_factory=dict, hash=False)

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.training.support.ball_examples import ball_example
+from tests.training.support.foreign_models import write_foreign_bundle, write_results
 from tests.training.support.small_medsam import write_checkpoint
 from tests.training.support.small_training import make_small, small_choice
+from training.exchange.bundle.importing import import_bundle
+from training.exchange.nnunet.results import import_results
 from training.methods.train import package_trained, train_method
 from training.pretrained.medsam_vit import convert_medsam_vit
 from training.table import rows
@@ -80,7 +83,7 @@ def toy_method(folder: Path) -> Iterator[Method]:
 
 
 def small_package(method: Method, folder: Path) -> None:
-    """A package of a method: trained for two iterations, or converted."""
+    """A package of a method: trained for two iterations, converted, or imported."""
     if method.fit:
         with pytest.MonkeyPatch.context() as patch:
             make_small(patch)
@@ -88,5 +91,10 @@ def small_package(method: Method, folder: Path) -> None:
         package_trained([fitted], folder, name=f"small-{method}", version="1", inputs={"cohort": "a" * 64})
     elif method.convert:
         function_called(method.convert)(folder)
+    elif method.name == "imported-bundle":
+        write_foreign_bundle(folder.parent / "foreign")
+        import_bundle(folder.parent / "foreign", folder, name="small", version="1", kinds=("t1",))
+    elif method.name == "nnunet":
+        import_results(write_results(folder.parent / "results"), folder, kinds=("t1",), name="small", version="1")
     else:
         convert_medsam_vit(write_checkpoint(folder.parent / "medsam_vit_b.pth"), folder)

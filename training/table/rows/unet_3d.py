@@ -18,6 +18,7 @@ METHOD = Method(
     user="training.prompts.simulated_user:silent_user",
     unprompted=Unprompted.DRAWS,
     fit="training.fitting.volumes:fit",
+    bundle="training.exchange.bundle.volume_config:volume_config",
     iterations=1500,
     options=(BUDGET,),
     plans_network=True,
