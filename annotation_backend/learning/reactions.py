@@ -1,16 +1,53 @@
-"""Signals of the apps below: Label Studio's training button."""
+"""Signals of the apps below: Label Studio's training button, and the reconciler that looks around."""
 
+import time
 from typing import Any
 
 from django.dispatch import receiver
 
 from annotation_backend.job_queue import queue_once
-from annotation_backend.labeling.signals import training_asked
-from annotation_backend.learning.jobs import train_on_approved
+from annotation_backend.labeling.signals import time_passed, training_asked
+from annotation_backend.learning.jobs import ask_for_training, train_on_approved
+from annotation_backend.learning.models import AskedBy, Run, RunStatus
+from annotation_backend.learning.retraining.asking import due, unanswered
+from annotation_backend.learning.retraining.rules import rules_of
+from annotation_backend.learning.runs.recording import end_lost_runs
 from annotation_backend.studies.models import Study
+from datasets.errors import RejectedInput
+
+LOOK_SECONDS = 300.0
+"""How often the reconciler looks whether a training is due: that asks for every approval of a study."""
+
+_looked: dict[int, float] = {}
+"""When this process looked at a study, by its key."""
 
 
 @receiver(training_asked)
 def train_soon(*, study: Study, **_signal: Any) -> None:
-    """Queues one training of the study, however often the button is pressed."""
-    queue_once(train_on_approved, study=study.name)
+    """Queues one training of the study, however often the button is pressed.
+
+    Raises:
+        RejectedInput: The study's settings turn the button off (``training-button-off``).
+    """
+    if not rules_of(study).by_button:
+        raise RejectedInput(
+            "training-button-off",
+            "In this study Label Studio's button trains nothing.",
+            remedy="A data manager can turn it on, or start a training, on the study's page Models.",
+        )
+    ask_for_training(study, AskedBy.BUTTON)
+
+
+@receiver(time_passed)
+def train_when_due(**_signal: Any) -> None:
+    """Asks for trainings that are due, and queues those that were asked for while another one ran."""
+    for study in Study.objects.all():
+        now = time.monotonic()
+        if now - _looked.get(study.pk, float("-inf")) >= LOOK_SECONDS:
+            _looked[study.pk] = now
+            if (why := due(study)) is not None:
+                ask_for_training(study, why)
+    for study in unanswered():
+        end_lost_runs(study)
+        if not Run.objects.filter(study=study, status=RunStatus.RUNNING).exists():
+            queue_once(train_on_approved, study=study.name)
