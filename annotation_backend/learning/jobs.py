@@ -12,6 +12,7 @@ from annotation_backend.learning.models import AskedBy, Run, RunStatus, Training
 from annotation_backend.learning.retraining.asking import ask, begin_ask, wait_again
 from annotation_backend.learning.retraining.kept_folds import keep_folds
 from annotation_backend.learning.retraining.rules import rules_of
+from annotation_backend.learning.runs.recording import end_lost_runs
 from annotation_backend.learning.snapshot_training import take_snapshot, train_on_snapshot, work_folder
 from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput, TryAgain
@@ -35,6 +36,7 @@ def train_on_approved(*, study: str = "") -> str | None:
         the study runs: then the ask waits. The same approved masks are not trained on twice.
     """
     found = Study.objects.get(name=study) if study else Study.objects.get(is_first=True)
+    end_lost_runs(found)
     asked = begin_ask(found)
     try:
         run = _trained(found, asked)

@@ -1,6 +1,7 @@
 """Signals of the apps below: Label Studio's training button, and the reconciler that looks around."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from django.dispatch import receiver
@@ -9,10 +10,11 @@ from annotation_backend.job_queue import queue_once
 from annotation_backend.labeling.signals import time_passed, training_asked
 from annotation_backend.learning.jobs import ask_for_training, train_on_approved
 from annotation_backend.learning.models import AskedBy, Run, RunStatus
-from annotation_backend.learning.retraining.asking import due, unanswered
+from annotation_backend.learning.retraining.asking import due, end_asks, unanswered
 from annotation_backend.learning.retraining.rules import rules_of
 from annotation_backend.learning.runs.recording import end_lost_runs
 from annotation_backend.studies.models import Study
+from annotation_backend.supervision.lost_jobs import job_given_up
 from datasets.errors import RejectedInput
 
 LOOK_SECONDS = 300.0
@@ -51,3 +53,10 @@ def train_when_due(**_signal: Any) -> None:
         end_lost_runs(study)
         if not Run.objects.filter(study=study, status=RunStatus.RUNNING).exists():
             queue_once(train_on_approved, study=study.name)
+
+
+@receiver(job_given_up)
+def end_the_ask(*, task_path: str, kwargs: Mapping[str, Any], **_signal: Any) -> None:
+    """A training that killed several workers is not tried again until somebody asks; the page and the doctor say so."""
+    if task_path == train_on_approved.module_path:
+        end_asks(str(kwargs.get("study", "")), "Its worker died of it again and again: is the memory too small?")

@@ -85,6 +85,17 @@ def due(study: Study) -> AskedBy | None:
     return AskedBy.CLOCK if clock and now and now != before else None
 
 
+def end_asks(study: str, error: str) -> None:
+    """Ends asks of a study that were begun and to which no run came to its end.
+
+    Args:
+        study: Its name.
+        error: Why, in words.
+    """
+    begun = TrainingAsk.objects.filter(study__name=study, begun__isnull=False, error="")
+    begun.exclude(run__status__in=(RunStatus.DONE, RunStatus.FAILED)).update(error=error)
+
+
 def unanswered() -> Iterator[Study]:
     """The studies in which an ask waits."""
     yield from Study.objects.filter(training_asks__begun__isnull=True, training_asks__isnull=False).distinct()

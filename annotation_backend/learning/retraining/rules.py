@@ -47,8 +47,8 @@ class RetrainingRules:
         if not in_range or self.method not in map(str, trainable_methods()):
             raise RejectedInput(
                 "retraining-settings",
-                f"Expected 1 to {MOST_CASES} cases, 1 to {MOST_DAYS} days, 0 or {FEWEST_FOLDS} to {MOST_FOLDS} folds, at "
-                "least one iteration, and a method that is trained.",
+                f"Expected 1 to {MOST_CASES} cases, 1 to {MOST_DAYS} days, 0 or {FEWEST_FOLDS} to {MOST_FOLDS} folds, "
+                "at least one iteration, and a method that is trained.",
                 remedy="Correct the number; an empty field turns that off.",
             )
 
