@@ -222,7 +222,7 @@ def test_a_page_asks_as_often_for_many_models_as_for_one(
     for number in range(3, 9):
         registered_case(f"C000{number}")
         promote(
-            tried_model(f"model-{number}", {**DICE, f"C000{number}": 0.5}, FOLDS + ((f"C000{number}",),)),
+            tried_model(f"model-{number}", {**DICE, f"C000{number}": 0.5}, (*FOLDS, (f"C000{number}",))),
             study=the_study(),
         )
     with django_assert_num_queries(len(few)):

@@ -1,4 +1,4 @@
-"""A model takes another's place by better figures on the same folds or for a person's reason; going back is one step."""
+"""A model takes another's place by better figures on the same folds or a person's reason; going back is one step."""
 
 import pytest
 from django.core.management import call_command
