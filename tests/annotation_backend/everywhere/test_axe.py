@@ -15,11 +15,11 @@ from annotation_backend.review.comments.services import pin
 from annotation_backend.stages.assigning import assign
 from annotation_backend.stages.flow import begin, follow
 from datasets.study.stage import AssignedBy
+from tests.annotation_backend.learning.tried_models import tried_model
 from tests.annotation_backend.support.acting.theatre import grave_faults
 from tests.annotation_backend.support.addresses import page_at
 from tests.annotation_backend.support.label_studio_page import CHROMIUM, require_chromium
 from tests.annotation_backend.support.records import accounts, approve, published, registered_case, saved, signed_in
-from tests.annotation_backend.support.tried_models import tried_model
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 

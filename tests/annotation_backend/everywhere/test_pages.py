@@ -14,9 +14,9 @@ from annotation_backend.labeling.models import Annotation, CaseMask
 from annotation_backend.labeling.studio.credentials import basic_auth, webhook_headers
 from annotation_backend.labeling.versions.assembly import assemble
 from annotation_backend.review.models import Review
+from tests.annotation_backend.learning.tried_models import tried_model
 from tests.annotation_backend.support.addresses import PLAIN, Address, address_of, every_address, page_at
 from tests.annotation_backend.support.records import published, registered_case, save_body, saved
-from tests.annotation_backend.support.tried_models import tried_model
 
 pytestmark = pytest.mark.django_db
 

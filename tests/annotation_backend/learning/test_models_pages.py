@@ -20,6 +20,7 @@ from annotation_backend.learning.snapshot_training import take_snapshot
 from annotation_backend.registry.model_registry import promote, serving_model
 from annotation_backend.registry.models import Model, Promotion, PromptKind
 from annotation_backend.supervision.presence import held
+from tests.annotation_backend.learning.tried_models import files_are_whole, snapshot_of, tried_model
 from tests.annotation_backend.support.addresses import page_at
 from tests.annotation_backend.support.records import (
     approve,
@@ -30,7 +31,6 @@ from tests.annotation_backend.support.records import (
     signed_in,
     the_study,
 )
-from tests.annotation_backend.support.tried_models import files_are_whole, snapshot_of, tried_model
 
 pytestmark = pytest.mark.django_db
 

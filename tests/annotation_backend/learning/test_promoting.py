@@ -10,9 +10,9 @@ from annotation_backend.registry.model_registry import Grounds, promote, serving
 from annotation_backend.registry.models import Model, Promotion, PromptKind
 from annotation_backend.registry.serving_history import go_back, served_in
 from datasets.errors import RejectedInput
+from tests.annotation_backend.learning.tried_models import files_are_whole, tried_model
 from tests.annotation_backend.support.records import the_study
 from tests.annotation_backend.support.segmenters import known_model
-from tests.annotation_backend.support.tried_models import files_are_whole, tried_model
 
 pytestmark = pytest.mark.django_db
 

@@ -24,8 +24,8 @@ from annotation_backend.learning.runs.recording import recorded_run
 from annotation_backend.learning.snapshot_training import take_snapshot
 from datasets.errors import RejectedInput
 from datasets.study.splits.rule import SplitName, SplitRule
+from tests.annotation_backend.learning.tried_models import snapshot_of, tried_model
 from tests.annotation_backend.support.records import approve, published, registered_case, saved, the_study
-from tests.annotation_backend.support.tried_models import snapshot_of, tried_model
 from training.methods.crossvalidation import TrainedFolds
 
 pytestmark = pytest.mark.django_db

@@ -22,8 +22,8 @@ from annotation_backend.registry.models import Model
 from annotation_backend.supervision.presence import held
 from datasets.errors import RejectedInput, TryAgain
 from datasets.study.splits.rule import SplitName, SplitRule
+from tests.annotation_backend.learning.tried_models import snapshot_of
 from tests.annotation_backend.support.records import approve, published, registered_case, saved, the_study
-from tests.annotation_backend.support.tried_models import snapshot_of
 from tests.training.support.small_training import make_small
 from training.fitting.choice import TrainingChoice
 from training.table.table import method_called
