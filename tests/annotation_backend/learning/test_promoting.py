@@ -1,5 +1,9 @@
 """A model takes another's place by better figures on the same folds or a person's reason; going back is one step."""
 
+import json
+from contextlib import suppress
+from typing import Any
+
 import pytest
 from django.core.management import call_command
 
@@ -145,13 +149,15 @@ def test_a_promotion_of_an_earlier_version_goes_back_too() -> None:
 
 def test_the_command_says_why_it_refuses_and_goes_back(serving: Model, capsys: pytest.CaptureFixture[str]) -> None:
     tried_model("new", BEFORE, FOLDS)
-    with pytest.raises(SystemExit):
-        call_command("promote_model", "new-1", "--json")
-    assert "promotion-not-better" in capsys.readouterr().out
-    with pytest.raises(SystemExit):
-        call_command("promote_model", "--json")
-    assert "options-incomplete" in capsys.readouterr().out
-    call_command("promote_model", "new-1", "--reason", "A trial.")
-    call_command("promote_model", "--back", "--json")
-    assert '"before-1"' in capsys.readouterr().out
+
+    def run(*words: str) -> dict[str, Any]:
+        with suppress(SystemExit):
+            call_command("promote_model", *words, "--json")
+        return dict(json.loads(capsys.readouterr().out))
+
+    assert run("new-1")["code"] == "promotion-not-better"
+    assert run()["code"] == run("new-1", "--back")["code"] == "options-incomplete"
+    assert run("new-1", "--reason", "A trial.")["serves"] == ["automatic"]
+    assert [row["model"] for row in run("--back")["back"]] == ["before-1"]
     assert _serves() == serving
+    assert run("--back")["code"] == "promotion-first"
