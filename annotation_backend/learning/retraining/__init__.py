@@ -1,1 +1,1 @@
-"""When a study trains again: its settings, what is due, and the asks that wait; over `learning.runs`."""
+"""When a study trains again: its settings, what is due, and the asks that wait."""
