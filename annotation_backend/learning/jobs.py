@@ -13,7 +13,12 @@ from annotation_backend.learning.retraining.asking import ask, begin_ask, wait_a
 from annotation_backend.learning.retraining.kept_folds import keep_folds
 from annotation_backend.learning.retraining.rules import rules_of
 from annotation_backend.learning.runs.recording import end_lost_runs
-from annotation_backend.learning.snapshot_training import take_snapshot, train_on_snapshot, work_folder
+from annotation_backend.learning.snapshot_training import (
+    examples_of_snapshot,
+    take_snapshot,
+    train_on_snapshot,
+    work_folder,
+)
 from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput, TryAgain
 from training.fitting.choice import TrainingChoice
@@ -81,11 +86,14 @@ def _trained(study: Study, asked: TrainingAsk | None) -> Run:
     )
     done = Run.objects.filter(snapshot=snapshot, method=method.name, status=RunStatus.DONE, model__isnull=False)
     if rules.rule is not None:
-        keep_folds(snapshot, method.name, work_folder(snapshot, choice, rules.rule, None), rules.rule)
         done = done.exclude(folds=[])
     if (same := done.last()) is not None:
         _note(asked, same)
         return same
+    if rules.rule is not None:
+        patients = examples_of_snapshot(snapshot, choice.channels, choice.label).patients
+        work = work_folder(snapshot, choice, rules.rule, None)
+        keep_folds(work, rules.rule, patients, study=study, method=method.name)
     return train_on_snapshot(
         snapshot,
         choice,

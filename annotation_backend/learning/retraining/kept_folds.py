@@ -6,28 +6,29 @@ A patient who was in a fold stays in it; those who came since join the folds wit
 from collections.abc import Mapping
 from pathlib import Path
 
-from annotation_backend.learning.models import Run, RunStatus, Snapshot
+from annotation_backend.learning.models import Run, RunStatus
+from annotation_backend.studies.models import Study
 from datasets.study.splits.rule import SplitRule
 from datasets.study.splits.split_case import Folds
 from training.methods.crossvalidation import FOLDS_NAME, begin_folds
 
 
-def keep_folds(snapshot: Snapshot, method: str, folder: Path, rule: SplitRule) -> None:
-    """Writes the folds of the last run of the method into the folder of the next, where none are written yet.
+def keep_folds(folder: Path, rule: SplitRule, patients: Mapping[str, str], *, study: Study, method: str) -> None:
+    """Writes the folds of the last run of a study into the folder of the next, where none are written yet.
 
     Args:
-        snapshot: Of the next training.
-        method: Of both.
         folder: Of the next training's folds.
         rule: By which cases are split; only folds of the same rule are kept.
+        patients: The patient of each case of the next training.
+        study: Of both.
+        method: Of both.
     """
     if (folder / FOLDS_NAME).exists():
         return
-    done = Run.objects.filter(study=snapshot.study, method=method, status=RunStatus.DONE).exclude(folds=[])
+    done = Run.objects.filter(study=study, method=method, status=RunStatus.DONE).exclude(folds=[])
     last = next((run for run in done.order_by("-pk")[:20] if run.settings.get("split") == rule.described), None)
     if last is None:
         return
-    patients = {str(entry["case"]): str(entry["patient"]) for entry in snapshot.content["cases"]}
     former = {str(entry["case"]): str(entry["patient"]) for entry in last.snapshot.content["cases"]}
     if found := _kept(last.folds, former, patients):
         begin_folds(folder, found, rule)

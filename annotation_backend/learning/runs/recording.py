@@ -18,6 +18,7 @@ from annotation_backend.learning.runs.withdrawn import withdrawn_of
 from annotation_backend.studies.models import Study
 from annotation_backend.supervision.presence import held, is_present
 from datasets.errors import RejectedInput, TryAgain
+from datasets.files import canonical_json
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ def _begun(snapshot: Snapshot, method: str, described: dict[str, Any], holder: s
     """The record of a training that begins or goes on."""
     end_lost_runs(snapshot.study)
     stopped = Run.objects.filter(snapshot=snapshot, method=method, status=RunStatus.STOPPED).order_by("-pk")
-    run = next((one for one in stopped if one.settings == described), None)
+    run = next((one for one in stopped if canonical_json(one.settings) == canonical_json(described)), None)
     run = run or Run(study=snapshot.study, snapshot=snapshot, method=method, settings=described)
     run.status, run.holder, run.error, run.ended = RunStatus.RUNNING, holder, "", None
     run.code, run.environment = code(), environment()
