@@ -27,7 +27,9 @@ from annotation_backend.labeling.models import (
     Restoration,
     SettingsChange,
 )
+from annotation_backend.learning.models import AskedBy, Retraining, TrainingAsk
 from annotation_backend.publishing.models import Release
+from annotation_backend.registry.models import Promotion, PromptKind
 from annotation_backend.review.models import Comment, EndReason, Review, Verdict, VerdictEnd
 from annotation_backend.stages.models import Assignment, AssignmentState, StageState, Transition
 from annotation_backend.studies.models import MembershipChange, ProtocolVersion
@@ -93,6 +95,11 @@ def _change(labels: dict[str, bool], prompt_models: dict[str, Any]) -> str:
     return f"Settings changed: {len(labels)} label(s), {len(prompt_models)} model(s) chosen"
 
 
+def _promotion(name: str, version: str, prompt_kind: str, label: str, is_back: bool) -> str:
+    words = "Went back to" if is_back else "Promoted"
+    return f"{words} {name}-{version} for {PromptKind(prompt_kind).label} prompts, {label}"
+
+
 SOURCES: Sequence[Source] = (
     Source("event", "Seen and done", Event, "created", "study", _event, "person", "case", "stage", "slice_index",
            ("kind", "detail"), ~Q(kind__in=PULSES)),
@@ -146,6 +153,12 @@ SOURCES: Sequence[Source] = (
            extra=("labels", "prompt_models")),
     Source("protocol", "Protocol", ProtocolVersion, "created", "study",
            lambda digest: f"Protocol {digest[:12]} in force", "person", extra=("digest",)),
+    Source("promotion", "Promotions", Promotion, "created", "study", _promotion, "person",
+           extra=("model__name", "model__version", "prompt_kind", "label", "is_back")),
+    Source("retraining", "Retraining", Retraining, "created", "study",
+           lambda method: f"Settings of retraining changed: {method}", "person", extra=("method",)),
+    Source("training", "Trainings asked for", TrainingAsk, "created", "study",
+           lambda why: f"Training asked for by {AskedBy(why).label}", "person", extra=("why",)),
     Source("release", "Releases", Release, "created", "study",
            lambda name, version: f"Release {name} {version} built", extra=("name", "version")),
 )  # fmt: skip

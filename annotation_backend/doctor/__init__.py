@@ -62,6 +62,7 @@ def _standing_links() -> list[Link]:
         Link("webhook's header", services.webhook_header, ("web service",)),
         Link("processes", processes.processes),
         Link("jobs", processes.jobs, ("database",)),
+        Link("trainings", processes.trainings, ("database",)),
         Link("Label Studio", services.label_studio),
         Link("Label Studio's door", studio_door.door, ("Label Studio", "web service")),
         Link("Label Studio's token", services.token, ("Label Studio",)),

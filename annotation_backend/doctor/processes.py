@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from django_tasks_db.models import DBTaskResult
 
 from annotation_backend.cases.models import Case
+from annotation_backend.learning.retraining.asking import failed_ask
+from annotation_backend.studies.models import Study
 from annotation_backend.supervision.lost_jobs import given_up, lost_jobs, name_of
 from annotation_backend.supervision.presence import missing
 from datasets.errors import RejectedInput, TryAgain
@@ -40,6 +42,18 @@ def jobs() -> None:
             f"Workers died of {len(dropped)} job(s) again and again: {_names(dropped)}.",
             remedy="See the end of data/logs/worker.log: is the memory too small? Then change the case, or take it out "
             "with `manage.py exclude_case`.",
+        )
+
+
+def trainings() -> None:
+    """No training that was asked for has failed without one that was done since."""
+    found = [(study, failed_ask(study)) for study in Study.objects.all()]
+    failed = [f"{study}: {asked.error}" for study, asked in found if asked is not None]
+    if failed:
+        raise RejectedInput(
+            "training-failed",
+            f"The last training that was asked for failed. {' '.join(failed)[:1000]}",
+            remedy="Correct what is named, and start another one on the study's page Models.",
         )
 
 

@@ -21,6 +21,7 @@ from training.segmenters.postprocessing import Cleaning
 if TYPE_CHECKING:
     from training.fitting.choice import Trained, TrainingChoice
     from training.methods.crossvalidation import TrainedFolds
+    from training.methods.fold_ensemble import Drawn
 
 ProgressOf = Callable[[str], Callable[..., None]]
 """Makes a progress display with a title; the display is called with done, to do and, in trainings, the loss."""
@@ -148,8 +149,19 @@ def write_ensemble(
     version: str,
     seed: int,
     progress_of: ProgressOf,
+    drawn: "Drawn | None" = None,
 ) -> Cleaning:
     """Writes all folds as one ensemble, with the post-processing chosen on the cases that each fold was not trained on.
+
+    Args:
+        examples: Training examples of all cases.
+        trained: The folds.
+        package: Folder of the ensemble's package.
+        name: Kebab-case name of the model.
+        version: Its version.
+        seed: Of the prompts of cases that are drawn.
+        progress_of: Makes the progress display.
+        drawn: Gives the masks of cases that were drawn already; None to draw them.
 
     Returns:
         The post-processing.
@@ -167,7 +179,7 @@ def write_ensemble(
             remedy="Train the missing folds first; without --fold all are trained.",
         )
     show = progress_of("choosing post-processing: case")
-    cleaning = best_cleaning_of_folds(trained, examples.read(), seed=seed, progress=show)
+    cleaning = best_cleaning_of_folds(trained, examples.read(), seed=seed, drawn=drawn, progress=show)
     package_folds(trained, package, name=name, version=version, cleaning=cleaning)
     return cleaning
 

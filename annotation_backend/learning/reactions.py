@@ -1,5 +1,7 @@
-"""Signals of the apps below: Label Studio's training button, and cases that are excluded."""
+"""Signals of the apps below: Label Studio's training button, cases that are excluded, and the reconciler."""
 
+import time
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
@@ -8,16 +10,60 @@ from django.dispatch import receiver
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.signals import case_excluded
 from annotation_backend.job_queue import queue_once
-from annotation_backend.labeling.signals import training_asked
-from annotation_backend.learning.jobs import train_on_approved
+from annotation_backend.labeling.signals import time_passed, training_asked
+from annotation_backend.learning.jobs import ask_for_training, train_on_approved
+from annotation_backend.learning.models import AskedBy, Run, RunStatus
+from annotation_backend.learning.retraining.asking import due, end_asks, unanswered
+from annotation_backend.learning.retraining.rules import rules_of
 from annotation_backend.learning.running.prepared import prepared_cases
+from annotation_backend.learning.runs.recording import end_lost_runs
 from annotation_backend.studies.models import Study
+from annotation_backend.supervision.lost_jobs import job_given_up
+from datasets.errors import RejectedInput
+
+LOOK_SECONDS = 300.0
+"""How often the reconciler looks whether a training is due: that asks for every approval of a study."""
+
+_looked: dict[int, float] = {}
+"""When this process looked at a study, by its key."""
 
 
 @receiver(training_asked)
 def train_soon(*, study: Study, **_signal: Any) -> None:
-    """Queues one training of the study, however often the button is pressed."""
-    queue_once(train_on_approved, study=study.name)
+    """Queues one training of the study, however often the button is pressed.
+
+    Raises:
+        RejectedInput: The study's settings turn the button off (``training-button-off``).
+    """
+    if not rules_of(study).by_button:
+        raise RejectedInput(
+            "training-button-off",
+            "In this study Label Studio's button trains nothing.",
+            remedy="A data manager can turn it on, or start a training, on the study's page Models.",
+        )
+    ask_for_training(study, AskedBy.BUTTON)
+
+
+@receiver(time_passed)
+def train_when_due(**_signal: Any) -> None:
+    """Asks for trainings that are due, and queues those that were asked for while another one ran."""
+    for study in Study.objects.all():
+        now = time.monotonic()
+        if now - _looked.get(study.pk, float("-inf")) >= LOOK_SECONDS:
+            _looked[study.pk] = now
+            if (why := due(study)) is not None:
+                ask_for_training(study, why)
+    for study in unanswered():
+        end_lost_runs(study)
+        if not Run.objects.filter(study=study, status=RunStatus.RUNNING).exists():
+            queue_once(train_on_approved, study=study.name)
+
+
+@receiver(job_given_up)
+def end_the_ask(*, task_path: str, kwargs: Mapping[str, Any], **_signal: Any) -> None:
+    """A training that killed several workers is not tried again until somebody asks; the page and the doctor say so."""
+    if task_path == train_on_approved.module_path:
+        end_asks(str(kwargs.get("study", "")), "Its worker died of it again and again: is the memory too small?")
 
 
 @receiver(case_excluded)

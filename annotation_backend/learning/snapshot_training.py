@@ -1,24 +1,22 @@
 """Takes a snapshot of the approved masks, trains on it, and registers the model."""
 
-import logging
-import platform
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.registration.volumes import case_volumes, picture_plane
 from annotation_backend.labeling.models import CaseMask
 from annotation_backend.learning.fold_training import ProgressOf, fit_all, package_final, train_folds, write_ensemble
 from annotation_backend.learning.learned_images import label_to_learn, role_of_kind
-from annotation_backend.learning.models import Run, RunStatus, Snapshot
+from annotation_backend.learning.models import Run, Snapshot
+from annotation_backend.learning.runs.held_out import HeldOut
+from annotation_backend.learning.runs.recording import Recorder, recorded_run
 from annotation_backend.learning.splitting.folds import planned_folds, require_apart
 from annotation_backend.learning.training_examples import TrainingExamples
 from annotation_backend.registry.model_registry import models_folder, register_package
@@ -41,8 +39,6 @@ if TYPE_CHECKING:
     from training.fitting.choice import TrainingChoice
     from training.fitting.examples import Example
     from training.table.method import Method
-
-logger = logging.getLogger(__name__)
 
 
 def snapshot_content(study: Study) -> dict[str, Any]:
@@ -86,6 +82,7 @@ def train_on_snapshot(
     rule: SplitRule | None = None,
     external: ExternalCohort | None = None,
     running: Running = ALONE,
+    begun: Callable[[Run], None] | None = None,
 ) -> Run:
     """Trains a method on a snapshot and registers the package; nothing is promoted.
 
@@ -100,11 +97,13 @@ def train_on_snapshot(
         rule: Of the folds whose ensemble is registered; None for one model of all cases.
         external: The external cohort that must not be learned from; None for none.
         running: How it runs.
+        begun: Called with the run's record before anything is read.
 
     Returns:
         The run; of several processes only the first one records it and registers the model.
 
     Raises:
+        TryAgain: Another training of the study runs (``training-busy``).
         RejectedInput: The study has no such image or label, a case lacks one of the images, a file of the snapshot is
             gone or was changed, there are fewer patients than folds, a patient or an image is on both sides
             (``split-leak``), or an approval of the snapshot ended during the training (``snapshot-left``): nothing is
@@ -113,33 +112,70 @@ def train_on_snapshot(
     name = name or own_name(choice.method)
     described, work = _described(choice, rule, external), work_folder(snapshot, choice, rule, external)
     with recorded_run(snapshot, choice.method.name, described) as run:
+        if begun is not None:
+            begun(run)
         examples = examples_of_snapshot(snapshot, choice.channels, choice.label, external=external)
         destination, version = models_folder() / f"{name}-{run.pk}", str(run.pk)
-        require_apart(examples, progress=progress_of("comparing images: case"))
+        titled = {"name": name, "version": version}
+        recorder = Recorder(run, progress_of)
+        require_apart(examples, progress=recorder.progress_of("comparing images: case"))
         if rule is None:
-            fitted = fit_all(choice, examples, work, progress_of=progress_of, running=running)
-            package_final(fitted, destination, name=name, version=version, inputs=examples.inputs)
+            fitted = fit_all(choice, examples, work, progress_of=recorder.progress_of, running=running)
+            package_final(fitted, destination, **titled, inputs=examples.inputs)
             run.losses = [round(float(loss), 6) for losses in fitted.losses for loss in losses]
         else:
-            show = progress_of("comparing images: case")
-            trained = planned_folds(examples, work, rule, progress=show)
-            numbers = range(len(trained.folds))
-            train_folds(choice, examples, trained, numbers, progress_of=progress_of, running=running)
-            if is_first():
-                write_ensemble(
-                    examples,
-                    trained,
-                    destination,
-                    name=name,
-                    version=version,
-                    seed=choice.seed,
-                    progress_of=progress_of,
-                )
+            _train_folds(recorder, choice, examples, _Folds(work, rule, destination, titled), running=running)
+        run.progress = recorder.going.described()
         if is_first():
             run.model = _register(destination, snapshot)
     if is_first():
         shutil.rmtree(work, ignore_errors=True)
     return run
+
+
+@dataclass(frozen=True)
+class _Folds:
+    """Where folds are trained and what comes of them.
+
+    Args:
+        work: Folder of the folds.
+        rule: By which cases are split.
+        destination: Folder of the ensemble's package.
+        titled: Its name and version.
+    """
+
+    work: Path
+    rule: SplitRule
+    destination: Path
+    titled: Mapping[str, str]
+
+
+def _train_folds(
+    recorder: Recorder, choice: "TrainingChoice", examples: TrainingExamples, folds: _Folds, *, running: Running
+) -> None:
+    """Trains one fold after the other; each draws its held-out cases as soon as it is trained."""
+    trained = planned_folds(examples, folds.work, folds.rule, progress=recorder.progress_of("comparing images: case"))
+    run = recorder.run
+    run.folds, recorder.going.fits = [list(fold) for fold in trained.folds], len(trained.folds)
+    held_out = HeldOut(run, trained, examples, choice.seed)
+    has_figures = not choice.method.draws_clicked_slices  # which draws nothing but where somebody clicks
+    for number in range(len(trained.folds)):
+        train_folds(choice, examples, trained, [number], progress_of=recorder.progress_of, running=running)
+        if has_figures and is_first():
+            held_out.try_fold(number)
+        recorder.write()
+    if not is_first():
+        return
+    cleaning = write_ensemble(
+        examples,
+        trained,
+        folds.destination,
+        **folds.titled,
+        seed=choice.seed,
+        progress_of=recorder.progress_of,
+        drawn=held_out.drawn,
+    )
+    held_out.clean(cleaning)
 
 
 def work_folder(
@@ -195,29 +231,6 @@ def _require_approved(content: Mapping[str, Any]) -> None:
             f"Approvals ended while the model was trained on them: {reasons}.",
             remedy="No model was registered. Train again on the masks that are approved now.",
         )
-
-
-@contextmanager
-def recorded_run(snapshot: Snapshot, method: str, described: dict[str, Any]) -> Iterator[Run]:
-    """A record of a training: done when the block ends, failed with the reason when it raises.
-
-    Of several processes only the first one's is stored.
-    """
-    run = Run(snapshot=snapshot, method=method, settings=described)
-    if not is_first():
-        yield run
-        return
-    run.save()
-    try:
-        yield run
-        run.status = RunStatus.DONE
-    except BaseException as error:
-        run.status, run.error = RunStatus.FAILED, f"{type(error).__name__}: {error}"[:1000]
-        raise
-    finally:
-        run.ended = timezone.now()
-        run.save()
-    logger.info("%s gave %s on %s", run, run.model, platform.machine())
 
 
 def examples_of_snapshot(

@@ -1,11 +1,16 @@
 """Registers packages, promotes models, and finds the model that serves."""
 
 import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 from django.conf import settings
 from django.db import transaction
 
+from annotation_backend.accounts.models import User
 from annotation_backend.registry.models import Model, Promotion, PromptKind
 from annotation_backend.registry.prompt_services import PromptService, prompt_services
 from annotation_backend.registry.signals import automatic_model_promoted, model_promoted
@@ -19,6 +24,27 @@ from training.table.table import method_called
 
 CONVERTED_VERSION = "1"
 """Version of the packages that are converted from installed weights."""
+
+
+@dataclass(frozen=True)
+class Grounds:
+    """Why a model is promoted; what there is of it stays with the promotion.
+
+    Args:
+        person: Who promotes it; None for a command.
+        reason: In their words.
+        evidence: What was known of the model and of the one before, as plain JSON values.
+        is_default: True if no person chose it.
+        is_back: Whether this goes back to the model that served before.
+        decision: The same for what is promoted together.
+    """
+
+    person: User | None = None
+    reason: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    is_default: bool = False
+    is_back: bool = False
+    decision: str = field(default_factory=lambda: uuid4().hex)
 
 
 def models_folder() -> Path:
@@ -118,7 +144,7 @@ def promote(
     study: Study,
     kinds: list[PromptKind] | None = None,
     label: str | None = None,
-    is_default: bool = False,
+    grounds: Grounds | None = None,
 ) -> list[Promotion]:
     """Lets `model` serve a study from now on; running services take it up within 5 s, when they have loaded it.
 
@@ -127,15 +153,16 @@ def promote(
         study: Where it serves.
         kinds: The kinds of prompt to serve; those of `check_promotion` when None.
         label: The label that it draws there; None for its own.
-        is_default: True if no person chose it.
+        grounds: Why; None for no more than that it is promoted.
 
     Raises:
         RejectedInput: As `check_promotion`.
     """
     wanted = check_promotion(model, kinds, study=study, label=label)
+    said = _as_fields(grounds or Grounds())
     with transaction.atomic():
         promotions = [
-            Promotion.objects.create(study=study, model=model, prompt_kind=kind, label=name, is_default=is_default)
+            Promotion.objects.create(study=study, model=model, prompt_kind=kind, label=name, **said)
             for name in labels_drawn(model, study, label)
             for kind in wanted
         ]
@@ -143,6 +170,11 @@ def promote(
             automatic_model_promoted.send(sender=Model, model=model, study=study)
         model_promoted.send(sender=Model, model=model, kinds=wanted, study=study)
     return promotions
+
+
+def _as_fields(grounds: Grounds) -> dict[str, Any]:
+    found = {name: getattr(grounds, name) for name in ("person", "reason", "is_default", "is_back", "decision")}
+    return found | {"evidence": dict(grounds.evidence)}
 
 
 def labels_drawn(model: Model, study: Study, label: str | None) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import models
 
+from annotation_backend.accounts.models import User
 from annotation_backend.studies.models import Study
 from datasets.image.mask import TUMOUR
 
@@ -51,7 +52,8 @@ class Model(models.Model):
 class Promotion(models.Model):
     """From `created` on, `model` draws `label` in `study` from prompts of `prompt_kind`.
 
-    The newest promotion counts; the older ones are the history.
+    The newest promotion counts; the older ones are the history, of which nothing is changed: going back to the model
+    before is another promotion (`is_back`).
     """
 
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="promotions")
@@ -59,7 +61,12 @@ class Promotion(models.Model):
     prompt_kind = models.CharField(max_length=20, choices=PromptKind.choices)
     label = models.CharField(max_length=80, default=TUMOUR, help_text="One of the labels that the study's prompts draw")
     is_default = models.BooleanField(default=False, help_text="Not a person's choice: a shipped model took the place")
-    created = models.DateTimeField(auto_now_add=True)
+    is_back = models.BooleanField(default=False, help_text="Goes back to the model that served before")
+    person = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+", help_text="Or a command")
+    reason = models.CharField(max_length=200, blank=True, help_text="In a person's words, where figures did not decide")
+    decision = models.CharField(max_length=32, blank=True, help_text="The same for what was promoted together")
+    evidence = models.JSONField(default=dict, help_text="What was known of it and of the model before, in figures")
+    created = models.DateTimeField(auto_now_add=True, db_index=True)
 
     class Meta:
         ordering = ["-pk"]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from annotation_backend.registry.model_registry import (
     CONVERTED_VERSION,
+    Grounds,
     ensure_converted,
     models_folder,
     promote,
@@ -90,7 +91,7 @@ def _let_serve(kind: PromptKind, model: Model, study: Study, label: str) -> None
     """Promotes a shipped model, unless it serves already or a person chose another."""
     newest = Promotion.objects.filter(study=study, prompt_kind=kind, label=label).first()
     if newest is None or (newest.is_default and newest.model_id != model.pk):
-        promote(model, study=study, kinds=[kind], label=label, is_default=True)
+        promote(model, study=study, kinds=[kind], label=label, grounds=Grounds(is_default=True))
 
 
 def _copied(package: Path) -> Path:

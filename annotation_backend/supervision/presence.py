@@ -43,7 +43,21 @@ def present(part: Part) -> Iterator[str]:
         The name under which it is: part, machine, process and a word drawn at random, so that no name comes twice.
     """
     host = "".join(letter if letter.isalnum() else "-" for letter in socket.gethostname())[:24]
-    name = _SEPARATOR.join([part.value, host.strip("-"), str(os.getpid()), secrets.token_hex(4)])
+    with held(part.value, host.strip("-"), str(os.getpid())) as name:
+        yield name
+
+
+@contextmanager
+def held(*words: str) -> Iterator[str]:
+    """Holds a lock of this process until the block ends, so that `is_present` says of its name that it is there.
+
+    Args:
+        words: Letters, digits and single hyphens.
+
+    Yields:
+        The name: the words, and one drawn at random, so that no name comes twice.
+    """
+    name = _SEPARATOR.join([*words, secrets.token_hex(4)])
     _folder().mkdir(parents=True, exist_ok=True)
     path = _folder() / name
     descriptor = _locked(path)

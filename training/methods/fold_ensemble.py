@@ -3,7 +3,7 @@
 Source: InteractiveNet's and nnU-Net's final models are the ensemble of their five folds.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +26,16 @@ from training.segmenters.segmenter import SegmentationRequest, Segmenter
 if TYPE_CHECKING:
     from training.fitting.examples import Example
 
+Drawn = Callable[["Example", int], Inside]
+"""Gives the mask that a model drew of a case, which has this place among all cases."""
+
 
 def best_cleaning_of_folds(
     trained: TrainedFolds,
     examples: "Sequence[Example]",
     *,
     seed: int = 0,
+    drawn: Drawn | None = None,
     progress: Progress | None = None,
 ) -> Cleaning:
     """The post-processing with the best Dice, over all cases as drawn by the fold that was not trained on them.
@@ -43,6 +47,7 @@ def best_cleaning_of_folds(
         trained: All folds, trained.
         examples: All cases.
         seed: Of the prompts.
+        drawn: Gives the masks where they were drawn already; None to draw them.
         progress: Called with (cases drawn, cases to draw).
 
     Raises:
@@ -50,7 +55,7 @@ def best_cleaning_of_folds(
     """
     if read_description(trained.package(0)).method.draws_clicked_slices:
         return Cleaning.NONE
-    return best_cleaning(_pairs(trained, examples, seed, progress))
+    return best_cleaning(_pairs(trained, examples, drawn or HeldOutMasks(trained, seed=seed), progress))
 
 
 def package_folds(
@@ -86,23 +91,48 @@ def package_folds(
     )
 
 
+class HeldOutMasks:
+    """Draws cases by the fold that was not trained on them, each once, after the usual prompts.
+
+    Args:
+        trained: The folds; a case of a fold that was not trained yet is refused.
+        seed: Of the prompts.
+    """
+
+    def __init__(self, trained: TrainedFolds, *, seed: int = 0) -> None:
+        self._trained = trained
+        self._seed = seed
+        self._segmenter_of = FoldSegmenters(trained)
+
+    def __call__(self, example: "Example", number: int) -> Inside:
+        """The mask of a case.
+
+        Args:
+            example: The case.
+            number: Its place among all cases, from 0.
+
+        Returns:
+            Boolean array in the shape of the case's grid.
+        """
+        random = np.random.default_rng([self._seed, number])
+        return _drawn(self._segmenter_of(example.case), example, self._trained, random)
+
+
 def _pairs(
-    trained: TrainedFolds, examples: "Sequence[Example]", seed: int, progress: Progress | None
+    trained: TrainedFolds, examples: "Sequence[Example]", drawn: Drawn, progress: Progress | None
 ) -> Iterator[tuple[Inside, Inside]]:
-    segmenter_of = FoldSegmenters(trained)
     if trained.rule is not None and trained.rule.name is SplitName.RANDOM:
         tested = {case for fold in trained.folds for case in fold}
         examples = [example for example in examples if example.case in tested]
     for number, example in enumerate(examples):
-        random = np.random.default_rng([seed, number])
-        yield _drawn(segmenter_of(example.case), example, trained, random), example.mask.foreground
+        yield drawn(example, number), example.mask.foreground
         if progress is not None:
             progress(number + 1, len(examples))
 
 
 def _drawn(segmenter: Segmenter, example: "Example", trained: TrainedFolds, random: np.random.Generator) -> Inside:
     """A fold's mask of a case after the first prompts."""
-    method = read_description(trained.package(0)).method
+    method = read_description(trained.package(_first_trained(trained))).method
     user = ClickUser(from_click=1) if method.is_corrected else user_of(method)
     request = SegmentationRequest(
         example.volumes,
@@ -111,6 +141,11 @@ def _drawn(segmenter: Segmenter, example: "Example", trained: TrainedFolds, rand
         slice_axis=PicturePlane.of(example.mask.grid).slice_axis,
     )
     return np.asarray(segmenter.segment(request).probability.data) > 0.5
+
+
+def _first_trained(trained: TrainedFolds) -> int:
+    """The number of a fold that is trained: all are of one method."""
+    return next(number for number in range(len(trained.folds)) if trained.package(number).exists())
 
 
 def _trained(description: ModelDescription, tensors: Tensors) -> Trained:

@@ -18,6 +18,9 @@ REFERENCE, PREDICTED = (46, 204, 64), (255, 65, 54)
 """Green and red, as MSTT-199's figure 6 has them."""
 
 _MARGIN_MM = 15.0
+_DASH = 6
+"""Pixels of a dash, about."""
+
 _WIDTH = 320
 """Pixels across a picture: two outlines of one pixel are told apart."""
 
@@ -27,15 +30,20 @@ class CasePicture:
     """A case's picture.
 
     Args:
-        data_uri: PNG, as an address that needs no file.
+        png: The file's content.
         slice_index: The slice that it shows.
     """
 
-    data_uri: str
+    png: bytes
     slice_index: int
 
+    @property
+    def data_uri(self) -> str:
+        """The picture as an address that needs no file."""
+        return f"data:image/png;base64,{base64.b64encode(self.png).decode()}"
 
-def case_picture(image: Volume, kind: str, reference: Mask, predicted: Mask) -> CasePicture:
+
+def case_picture(image: Volume, kind: str, reference: Mask, predicted: Mask, *, is_dashed: bool = False) -> CasePicture:
     """The slice with most of the reference, with its outline in green and the predicted one in red.
 
     Args:
@@ -43,6 +51,7 @@ def case_picture(image: Volume, kind: str, reference: Mask, predicted: Mask) -> 
         kind: Its kind, for the window.
         reference: On the image's grid, not empty.
         predicted: On the same grid.
+        is_dashed: Whether the predicted outline is dashed, so that the two differ without colour.
 
     Raises:
         GeometryError: A mask lies on another grid.
@@ -61,12 +70,12 @@ def case_picture(image: Volume, kind: str, reference: Mask, predicted: Mask) -> 
     size = (_WIDTH, max(1, round(_WIDTH * rows * height_mm / (columns * width_mm))))
     picture = Image.fromarray(grey[window]).resize(size, Image.Resampling.BICUBIC).convert("RGB")
     pixels: NDArray[np.uint8] = np.array(picture)
-    for inside, colour in zip(insides, (REFERENCE, PREDICTED), strict=True):
-        large = np.array(Image.fromarray(inside[window]).resize(size, Image.Resampling.NEAREST))
-        pixels[_rim(large)] = colour
+    for inside, colour, dashed in zip(insides, (REFERENCE, PREDICTED), (False, is_dashed), strict=True):
+        rim = _rim(np.array(Image.fromarray(inside[window]).resize(size, Image.Resampling.NEAREST)))
+        pixels[rim & _dashes(rim.shape) if dashed else rim] = colour
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, format="PNG", optimize=True)
-    return CasePicture(f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}", index)
+    return CasePicture(stream.getvalue(), index)
 
 
 def _window(inside: Inside, plane: PicturePlane) -> tuple[slice, ...]:
@@ -84,6 +93,13 @@ def _rim(inside: Inside) -> Inside:
     core = around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:]
     rim: Inside = inside & ~core
     return rim
+
+
+def _dashes(shape: tuple[int, ...]) -> Inside:
+    """Diagonal stripes, which cut an outline in whatever direction into dashes."""
+    rows, columns = np.indices(shape)
+    found: Inside = ((rows + 2 * columns) // _DASH) % 2 == 0
+    return found
 
 
 def grey_value(image: Volume, modality: str, reference: Mask) -> float:

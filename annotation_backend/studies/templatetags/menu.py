@@ -51,7 +51,7 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
         MenuPage("Cases", "case-list", ("case-page", "patient-page", "slice-versions", "compare-versions")),
         MenuPage("Registrations", "registration-queue", ("registration-page", "registration-of-image"), REVIEWERS),
         MenuPage("Cohort", "cohort-report", (), REVIEWERS),
-        MenuPage("Models", "model-list"),
+        MenuPage("Models", "model-list", ("model-page", "model-compare", "run-page")),
         MenuPage("Releases", "release-list", ("release-page",)),
     ),
     "Study": (

@@ -15,6 +15,7 @@ from annotation_backend.review.comments.services import pin
 from annotation_backend.stages.assigning import assign
 from annotation_backend.stages.flow import begin, follow
 from datasets.study.stage import AssignedBy
+from tests.annotation_backend.learning.tried_models import tried_model
 from tests.annotation_backend.support.acting.theatre import grave_faults
 from tests.annotation_backend.support.addresses import page_at
 from tests.annotation_backend.support.label_studio_page import CHROMIUM, require_chromium
@@ -26,7 +27,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 NARROW = 1280
 
 PLAIN = (
-    *("study", "my-work", "case-list", "model-list", "release-list", "own-controls"),
+    *("study", "my-work", "case-list", "model-list", "model-compare", "release-list", "own-controls"),
     *("review-queue", "bulk-verdicts", "adjudication-list", "agreement", "finding-list", "registration-queue"),
     *("cohort-report", "dashboard", "work-table", "control-list", "people", "audit-log", "project-settings"),
     "protocol-change",
@@ -74,7 +75,9 @@ def test_no_page_has_a_grave_fault(
 ) -> None:
     page = _page(live_server, people[role], browser)
     shown, faults = 0, {}
-    for name, *values in (*((one,) for one in PLAIN), *((one, "C0001") for one in OF_A_CASE)):
+    models = [tried_model(name, {"C0001": 0.5, "C0002": 0.7}, (("C0001",), ("C0002",))) for name in ("one", "other")]
+    of_models = [("model-page", models[0].pk), ("run-page", models[1].run.pk)]
+    for name, *values in (*((one,) for one in PLAIN), *((one, "C0001") for one in OF_A_CASE), *of_models):
         answer = page.goto(live_server.url + page_at(name, *values))
         assert answer is not None
         if answer.status == 403:

@@ -14,6 +14,7 @@ from annotation_backend.labeling.models import Annotation, CaseMask
 from annotation_backend.labeling.studio.credentials import basic_auth, webhook_headers
 from annotation_backend.labeling.versions.assembly import assemble
 from annotation_backend.review.models import Review
+from tests.annotation_backend.learning.tried_models import tried_model
 from tests.annotation_backend.support.addresses import PLAIN, Address, address_of, every_address, page_at
 from tests.annotation_backend.support.records import published, registered_case, save_body, saved
 
@@ -67,6 +68,10 @@ def test_nothing_opens_without_signing_in(client: Client, case: Case, pattern: A
         ("patient-page", REVIEWERS),
         ("cohort-report", REVIEWERS),
         ("model-list", set(Role)),
+        ("model-compare", REVIEWERS),
+        ("model-page", REVIEWERS),
+        ("model-trace", REVIEWERS),
+        ("run-page", REVIEWERS),
         ("release-list", set(Role)),
         ("review-queue", REVIEWERS),
         ("review-case", REVIEWERS),
@@ -106,6 +111,9 @@ def test_each_role_opens_its_pages_and_no_others(
         "patient-page": {"code": "P0001"},
         "slice-with-mask": {"mask_id": mask.pk},
     }
+    if name in ("model-page", "model-trace", "run-page"):
+        model = tried_model("tried", {"C0001": 0.5}, (("C0001",),))
+        values[name] = {"pk": model.run.pk if name == "run-page" else model.pk}
     [address] = [address for address in every_address() if address.name == name]
     answer = client.get(address.of({**PLAIN, **values.get(name, {})}))
     assert answer.status_code == (200 if role in allowed else 403)

@@ -69,7 +69,9 @@ def test_each_case_is_on_one_page_and_is_found_by_its_code(manager: Client) -> N
         assert manager.get(page_at("case-list"), {"page": odd}).status_code == 200
 
 
-@pytest.mark.parametrize("name", ["review-queue", "finding-list", "home", "study", "dashboard", "audit-log"])
+@pytest.mark.parametrize(
+    "name", ["review-queue", "finding-list", "home", "study", "dashboard", "audit-log", "model-list"]
+)
 def test_a_page_asks_as_often_for_many_cases_as_for_one(
     name: str, manager: Client, people: dict[Role, User], django_assert_num_queries: Any
 ) -> None:

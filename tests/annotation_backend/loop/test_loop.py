@@ -239,7 +239,7 @@ def test_a_model_learns_from_the_approved_mask_and_draws_in_the_editor(
     assert trained["cases"] == ["C0001"]
     index = world.middle + NEIGHBOUR
     task = world.tasks[index]
-    assert manage("promote_model", trained["model"])["serves"] == ["automatic"]
+    assert manage("promote_model", trained["model"], "--reason", "A trial.")["serves"] == ["automatic"]
 
     def predictions() -> list[dict[str, Any]]:
         rows = world.installation.api("GET", f"/api/tasks/{task}/")["predictions"]

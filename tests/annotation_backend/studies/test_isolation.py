@@ -123,6 +123,7 @@ def test_a_page_of_a_study_names_no_other_whoever_reads_it(
             seen.add(page.name)
     assert wrong == []
     posted = {"restore-version", "finding-seen", "finding-drawer", "change-seen", "review-comment", "review-correct"}
+    posted |= {"model-back", "model-promote", "model-retraining"}
     posted |= {"next-slice", "next-case", "own-piece", "activity"}
     seen |= {"review-next", "studio-of-study", "studio-of-slice"}  # they only lead on
     of_a_reading = {"adjudication-picture", "own-control-picture"}  # tests/annotation_backend/readers has some

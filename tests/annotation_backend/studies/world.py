@@ -11,10 +11,12 @@ from django.http import HttpResponseBase
 from django.test import Client
 
 from annotation_backend.accounts.models import Role, User
-from annotation_backend.cases.models import Ingest, IngestPatient, Patient
+from annotation_backend.cases.models import Case, Ingest, IngestPatient, Patient
 from annotation_backend.inference.models import InitialMask
 from annotation_backend.labeling.models import AnnotationFinding, CaseMask, FindingKind, StudioChange, Subject
 from annotation_backend.labeling.versions.assembly import assemble
+from annotation_backend.learning.models import Run, RunStatus, Snapshot
+from annotation_backend.learning.runs.held_out import picture_file
 from annotation_backend.publishing.models import Release
 from annotation_backend.registry.models import Model
 from annotation_backend.review.comments.services import pin
@@ -24,7 +26,7 @@ from annotation_backend.stages.flow import begin
 from annotation_backend.stages.models import Assignment
 from annotation_backend.studies.models import STUDY_ROLES, Study
 from annotation_backend.studies.people import give_role
-from datasets.files import sha256_of_bytes
+from datasets.files import sha256_of_bytes, write_bytes
 from datasets.release.build import build_release
 from datasets.study.stage import AssignedBy
 from tests.annotation_backend.support.addresses import PLAIN, Address
@@ -90,11 +92,14 @@ def filled(name: str, folder: Path, *, number: int) -> Filled:
     IngestPatient.objects.create(ingest=ingest, patient=undecided, outcome="undecided", reference=undecided.code)
     IngestPatient.objects.create(ingest=ingest, patient=case.patient, case=case, outcome="new", reference="x")
     model = _model(study)
+    run = _run(study, model, case)
     InitialMask.objects.create(case=case, slice_index=2, model=model, inputs_sha256="x", bits=b"x")
     said = pin(case, people[Role.RADIOLOGIST], voxel=[1, 1, 2], text=f"pinned in {name}", mask=mask)
     assign(begin(case)[0], people[Role.ANNOTATOR], [3], how=AssignedBy.HAND, why=f"why of {name}")
     values = _values(study, mask, _release(study, folder), finding, change)
     values |= {"review-comment": {"pk": said.pk}, "review-model-mask": {"pk": model.pk}}
+    values |= {name: {"pk": model.pk} for name in ("model-page", "model-trace", "model-promote")}
+    values |= {name: {"pk": run.pk} for name in ("run-page", "run-picture")}
     return Filled(study, people, values)
 
 
@@ -109,6 +114,19 @@ def _model(study: Study) -> Model:
     digest = sha256_of_bytes(study.name.encode())
     names = {"name": f"model-of-{study.name}", "version": "1", "method": "clicks-2d", "folder": "nowhere"}
     return Model.objects.create(**names, digest=digest, prompt_kinds=["point"], study=study, snapshot_digest=digest)
+
+
+def _run(study: Study, model: Model, case: Case) -> Run:
+    """The model's training, with the figure and the picture of a held-out case."""
+    entry = {"case": case.code, "patient": case.patient.code, "mask": 0, "mask_sha256": "x", "quality_score": "x"}
+    snapshot = Snapshot.objects.create(study=study, digest=model.digest, content={"cases": [entry]})
+    figures = [{**entry, "fold": 0, "dice": 0.5, "assd_mm": None, "hd95_mm": None, "surface_dice_1mm": 0.5}]
+    run = Run.objects.create(
+        study=study, snapshot=snapshot, model=model, method="clicks-2d", settings={"name": f"run of {study.name}"},
+        status=RunStatus.DONE, folds=[[case.code]], figures=figures, summary={"cases": 1, "mean": 0.5, "misses": 0},
+    )  # fmt: skip
+    write_bytes(picture_file(run, case.code), b"\x89PNG of " + study.name.encode())
+    return run
 
 
 def _values(

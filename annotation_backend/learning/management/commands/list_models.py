@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import Q
 
 from annotation_backend.commandline.arguments import MaskloopCommand
+from annotation_backend.learning.runs.withdrawn import withdrawn_by_model
 from annotation_backend.registry.models import Model
 from annotation_backend.registry.prompt_services import PromptService, newest_promotions, prompt_services
 from annotation_backend.studies.arguments import add_study_of_projects
@@ -27,8 +28,10 @@ class Command(MaskloopCommand):
         studies = [find_study(options["study"])] if options["study"] else list(Study.objects.all())
         serving = [row for study in studies for row in newest_promotions(study)]
         of_studies = Q(study=None) | Q(study__in=studies) | Q(pk__in=[row.model_id for row in serving])
-        rows = []
-        for model in Model.objects.filter(of_studies):
+        rows, findings = [], []
+        models = list(Model.objects.filter(of_studies).select_related("study"))
+        gone = withdrawn_by_model([model for model in models if model.study in studies])
+        for model in models:
             serves = sorted({row.prompt_kind for row in serving if row.model_id == model.pk})
             takes = model.images or ["any image"]
             rows.append(
@@ -39,15 +42,21 @@ class Command(MaskloopCommand):
                     "label": model.label,
                     "answers": model.prompt_kinds,
                     "serves": serves,
+                    "withdrawn": gone.get(model.pk, []),
                 }
             )
             self.say(
                 f"{model}  draws {model.label or 'what it is shown'} on {', '.join(takes)}  "
                 f"answers {', '.join(model.prompt_kinds)}  serves {', '.join(serves) or 'nothing'}"
             )
+            if model.pk in gone:
+                findings.append(
+                    f"{model} learned from cases that were withdrawn since: {', '.join(gone[model.pk])}. "
+                    "Train again without them. [model-withdrawn]"
+                )
         if not rows:
             self.say("No model is registered. `manage.py up` registers LiteMedSAM, `manage.py train_model` makes one.")
-        return {"models": rows, "studies": {study.name: self._prompts(study) for study in studies}}, []
+        return {"models": rows, "studies": {study.name: self._prompts(study) for study in studies}}, findings
 
     def _prompts(self, study: Study) -> list[dict[str, Any]]:
         self.say(f"{study}:")

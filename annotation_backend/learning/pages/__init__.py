@@ -1,0 +1,1 @@
+"""Pages of a study's models and runs, over `learning.runs` and `learning.retraining`."""

@@ -1,0 +1,114 @@
+"""Asks for trainings: one waits in a study at a time, a second one is counted with it."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from annotation_backend.accounts.models import User
+from annotation_backend.learning.models import AskedBy, Run, RunStatus, TrainingAsk
+from annotation_backend.learning.retraining.rules import rules_of
+from annotation_backend.review.approvals import approved_reviews
+from annotation_backend.studies.models import Study
+
+
+def ask(study: Study, why: AskedBy, *, person: User | None = None) -> tuple[TrainingAsk, bool]:
+    """Asks for a training of a study.
+
+    Args:
+        study: The study.
+        why: What asks.
+        person: Who asks, if that is known.
+
+    Returns:
+        The ask that waits, and whether it is a new one: where one waits already, this one is counted with it.
+    """
+    with transaction.atomic():
+        row, is_new = TrainingAsk.objects.get_or_create(
+            study=study, begun=None, defaults={"why": why, "person": person}
+        )
+        if not is_new:
+            TrainingAsk.objects.filter(pk=row.pk).update(count=F("count") + 1)
+    return row, is_new
+
+
+def begin_ask(study: Study) -> TrainingAsk | None:
+    """The ask that a training answers which begins now; one that was begun, and whose training was lost, goes on.
+
+    None where nobody asks: a job of an earlier version, which had no asks.
+    """
+    with transaction.atomic():
+        waiting = TrainingAsk.objects.select_for_update().filter(study=study, begun__isnull=True).first()
+        if waiting is not None:
+            waiting.begun = timezone.now()
+            waiting.save(update_fields=["begun"])
+            return waiting
+    begun = TrainingAsk.objects.filter(study=study, error="").select_related("run").last()
+    is_lost = begun is not None and (begun.run is None or begun.run.status == RunStatus.STOPPED)
+    return begun if is_lost else None
+
+
+def wait_again(row: TrainingAsk) -> None:
+    """Lets an ask wait again whose training could not begin now; it joins another one that waits meanwhile."""
+    with transaction.atomic():
+        other = TrainingAsk.objects.select_for_update().filter(study=row.study_id, begun__isnull=True).first()
+        if other is None:
+            TrainingAsk.objects.filter(pk=row.pk).update(begun=None, run=None)
+        else:
+            TrainingAsk.objects.filter(pk=other.pk).update(count=F("count") + row.count)
+            row.delete()
+
+
+def due(study: Study) -> AskedBy | None:
+    """What asks for a training of a study now, by its settings; None where nothing does.
+
+    The same masks are not trained on twice: both ask only where approved masks are there that the last run had not.
+    """
+    rules = rules_of(study)
+    if rules.after_cases is None and rules.every_days is None:
+        return None
+    last = Run.objects.filter(study=study).select_related("snapshot").order_by("pk").last()
+    if last is None or (rules.every_days is not None and _is_old(last, rules.every_days)):
+        clock = rules.every_days is not None
+    else:
+        clock = False
+    if not clock and rules.after_cases is None:
+        return None
+    now = {(review.mask.case.code, review.mask.sha256) for review in approved_reviews(study=study)}
+    content = last.snapshot.content["cases"] if last is not None else []
+    before = {(str(entry["case"]), str(entry["mask_sha256"])) for entry in content}
+    new_cases = {code for code, _ in now} - {code for code, _ in before}
+    if rules.after_cases is not None and len(new_cases) >= rules.after_cases:
+        return AskedBy.CASES
+    return AskedBy.CLOCK if clock and now and now != before else None
+
+
+def end_asks(study: str, error: str) -> None:
+    """Ends asks of a study that were begun and to which no run came to its end.
+
+    Args:
+        study: Its name.
+        error: Why, in words.
+    """
+    begun = TrainingAsk.objects.filter(study__name=study, begun__isnull=False, error="")
+    begun.exclude(run__status__in=(RunStatus.DONE, RunStatus.FAILED)).update(error=error)
+
+
+def unanswered() -> Iterator[Study]:
+    """The studies in which an ask waits."""
+    yield from Study.objects.filter(training_asks__begun__isnull=True, training_asks__isnull=False).distinct()
+
+
+def failed_ask(study: Study) -> TrainingAsk | None:
+    """The newest ask of a study, if its training failed; None where it did not, or a later run was done."""
+    newest = TrainingAsk.objects.filter(study=study, begun__isnull=False).select_related("run").last()
+    if newest is None or not newest.error:
+        return None
+    since = Run.objects.filter(study=study, status=RunStatus.DONE, ended__gt=newest.begun)
+    return None if since.exists() else newest
+
+
+def _is_old(run: Run, days: int) -> bool:
+    return timezone.now() - run.started >= timedelta(days=days)

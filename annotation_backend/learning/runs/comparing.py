@@ -1,0 +1,131 @@
+"""Two models on the same folds: each patient drawn by a fold of either that never saw them.
+
+Models are compared by the mean Dice of each patient. One is better when the mean difference is above 0 with all of its
+95 % interval and Wilcoxon's test agrees; with fewer than six patients that test never does, and a person decides.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from annotation_backend.learning.models import Run, RunStatus
+from datasets.errors import RejectedInput
+
+SHOWN = 0.05
+"""Wilcoxon's p below which a difference counts as shown."""
+
+
+@dataclass(frozen=True)
+class PairedFigures:
+    """Dice of two models on the patients that both held out.
+
+    Args:
+        patients: How many there are.
+        first_mean: Mean of the first model.
+        second_mean: Mean of the second.
+        difference: Mean difference, first minus second.
+        lower: Lower end of its 95 % interval; None for too few patients.
+        upper: Upper end.
+        wilcoxon_p: Two-sided Wilcoxon signed-rank test; None where all differences are 0, or for too few.
+    """
+
+    patients: int
+    first_mean: float
+    second_mean: float
+    difference: float
+    lower: float | None
+    upper: float | None
+    wilcoxon_p: float | None
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the first model was shown to be better."""
+        is_above = self.difference > 0 and self.lower is not None and self.lower > 0
+        return is_above and self.wilcoxon_p is not None and self.wilcoxon_p < SHOWN
+
+    @property
+    def words(self) -> str:
+        """The figures in a sentence without its stop."""
+        interval = "no interval" if self.lower is None else f"95 % interval {self.lower:+.3f} to {self.upper:+.3f}"
+        test = "no test" if self.wilcoxon_p is None else f"Wilcoxon p = {self.wilcoxon_p:.2g}"
+        return (
+            f"Dice {self.first_mean:.3f} against {self.second_mean:.3f} on the same {self.patients} held-out patients, "
+            f"difference {self.difference:+.3f} ({interval}; {test})"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return asdict(self)
+
+
+def paired_figures(first: Run, second: Run) -> PairedFigures:
+    """Compares the models of two runs on the patients that both held out.
+
+    Args:
+        first: A run with figures.
+        second: Another one of the same label.
+
+    Raises:
+        RejectedInput: One has no figures (``figures-none``), they learned different labels (``figures-label``), or the
+            patients that both have are not in the same folds (``figures-folds``).
+    """
+    for run in (first, second):
+        if run.status != RunStatus.DONE or not run.figures:
+            raise RejectedInput(
+                "figures-none",
+                f"{run.model or run} has no figures on held-out cases.",
+                remedy="Train it with folds: `manage.py train_model --folds 5 --ensemble`.",
+            )
+    if _label(first) != _label(second):
+        raise RejectedInput(
+            "figures-label",
+            f"{first.model} draws {_label(first)} and {second.model} draws {_label(second)}.",
+            remedy="Compare models of one label.",
+        )
+    one, other = _by_patient(first.figures), _by_patient(second.figures)
+    shared = sorted(one.keys() & other.keys())
+    if not shared or not _are_alike(first.figures, second.figures, shared):
+        raise RejectedInput(
+            "figures-folds",
+            f"{first.model} and {second.model} were not tried on the same folds.",
+            remedy="Train one of them again with the folds of the other: a study's own retraining keeps its folds.",
+        )
+    return paired_by_patient({name: one[name] for name in shared}, {name: other[name] for name in shared})
+
+
+def paired_by_patient(one: Mapping[str, float], other: Mapping[str, float]) -> PairedFigures:
+    """The figures of two models by patient, of the same patients."""
+    from training.measures.intervals import mean_interval
+    from training.measures.statistics import compare, mean_sd
+
+    names = sorted(one)
+    interval = mean_interval([one[name] - other[name] for name in names], names)
+    found = compare(one, other)
+    return PairedFigures(
+        found.n,
+        mean_sd(list(one.values())).mean or 0.0,
+        mean_sd(list(other.values())).mean or 0.0,
+        found.mean_difference or 0.0,
+        interval.lower,
+        interval.upper,
+        found.wilcoxon_p,
+    )
+
+
+def _label(run: Run) -> str:
+    return str(run.settings.get("label", ""))
+
+
+def _by_patient(figures: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Dice of each patient: the mean of their cases."""
+    found: dict[str, list[float]] = {}
+    for row in figures:
+        found.setdefault(str(row["patient"]), []).append(float(row["dice"]))
+    return {patient: sum(values) / len(values) for patient, values in found.items()}
+
+
+def _are_alike(first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]], shared: Sequence[str]) -> bool:
+    """Whether patients that both have are together in one fold of the first where they are in one of the second."""
+    one, other = ({str(row["patient"]): int(row["fold"]) for row in rows} for rows in (first, second))
+    pairs = {(one[name], other[name]) for name in shared}
+    return len(pairs) == len({fold for fold, _ in pairs}) == len({fold for _, fold in pairs})

@@ -1,0 +1,172 @@
+"""What a run records; one trains at a time in a study, a stopped one goes on, a withdrawn patient ends it."""
+
+import json
+import socket
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from annotation_backend.accounts.models import Role, User
+from annotation_backend.cases.exclusion import exclude
+from annotation_backend.cases.models import Case
+from annotation_backend.labeling.versions.assembly import assemble
+from annotation_backend.learning.models import Run, RunStatus
+from annotation_backend.learning.runs import recording
+from annotation_backend.learning.runs.held_out import picture_file
+from annotation_backend.learning.runs.recording import end_lost_runs, is_running, recorded_run
+from annotation_backend.learning.runs.withdrawn import withdrawn_by_model
+from annotation_backend.learning.snapshot_training import take_snapshot, train_on_snapshot
+from annotation_backend.registry.models import Model
+from annotation_backend.supervision.presence import held
+from datasets.errors import RejectedInput, TryAgain
+from datasets.study.splits.rule import SplitName, SplitRule
+from tests.annotation_backend.learning.tried_models import snapshot_of
+from tests.annotation_backend.support.records import approve, published, registered_case, saved, the_study
+from tests.training.support.small_training import make_small
+from training.fitting.choice import TrainingChoice
+from training.table.table import method_called
+
+pytestmark = pytest.mark.django_db
+
+QUICK = TrainingChoice(method_called("unet-25d"), ("t1", "t2"), iterations=3)
+TWO_FOLDS = SplitRule(SplitName.STRATIFIED, folds=2, seed=0)
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any) -> None:
+    make_small(monkeypatch)
+    settings.DATA_FOLDER = tmp_path / "data"
+
+
+def _approved(people: dict[Role, User], *codes: str) -> None:
+    for number, code in enumerate(codes, start=1):
+        saved(published(registered_case(code), first_task=100 * number)[2], identifier=number)
+        mask = assemble(Case.objects.get(code=code))
+        assert mask is not None
+        approve(mask, people[Role.RADIOLOGIST])
+
+
+def _train(progress: Any = lambda *_told: None, **options: Any) -> Run:
+    return train_on_snapshot(take_snapshot(the_study()), QUICK, progress_of=lambda _what: progress, **options)
+
+
+@pytest.mark.slow
+def test_a_run_with_folds_records_figures_pictures_folds_and_what_it_was_made_with(people: dict[Role, User]) -> None:
+    _approved(people, "C0001", "C0002")
+    run = _train(rule=TWO_FOLDS)
+    run.refresh_from_db()
+    assert run.status == RunStatus.DONE
+    assert sorted(case for fold in run.folds for case in fold) == ["C0001", "C0002"]
+    assert [(row["case"], row["patient"]) for row in run.figures] == [("C0001", "P0001"), ("C0002", "P0002")]
+    assert {row["fold"] for row in run.figures} == {0, 1}
+    assert run.summary["cases"] == 2
+    assert run.summary["mean"] == pytest.approx(sum(row["dice"] for row in run.figures) / 2, abs=1e-4)
+    for row in run.figures:
+        assert picture_file(run, row["case"]).read_bytes().startswith(b"\x89PNG")
+    names = [curve["name"] for curve in run.progress["curves"]]
+    assert names == ["fold 1 of 2", "fold 2 of 2"]
+    assert [len(curve["points"]) for curve in run.progress["curves"]] == [3, 3]
+    assert {"version"} <= run.code.keys()
+    assert {"python", "torch", "machine", "threads", "cores"} <= run.environment.keys()
+    told = json.dumps([run.code, run.environment, run.settings, run.progress])
+    assert socket.gethostname() not in told
+    assert str(Path.home()) not in told
+    assert run.settings["iterations"] == 3
+    assert run.holder == ""
+
+
+def test_one_trains_at_a_time_in_a_study(people: dict[Role, User]) -> None:
+    _approved(people, "C0001")
+    with recorded_run(take_snapshot(the_study()), "unet-25d", {"seed": 1}) as run:
+        assert is_running(run)
+        with pytest.raises(TryAgain, match="training-busy"):
+            _train()
+        assert Run.objects.count() == 1
+    assert Run.objects.get().status == RunStatus.DONE
+
+
+def test_a_run_whose_process_is_gone_has_stopped_and_goes_on_under_its_record() -> None:
+    snapshot = snapshot_of({"C0001": "P0001"})
+    with held("run", "1") as holder:
+        run = Run.objects.create(
+            study=the_study(), snapshot=snapshot, method="unet-25d", settings={"seed": 3}, holder=holder
+        )
+        assert is_running(run)
+        assert end_lost_runs(the_study()) == 0
+    assert not is_running(run), "its process let go of the lock"
+    with recorded_run(snapshot, "unet-25d", {"seed": 3}) as again:
+        assert again.pk == run.pk
+    run.refresh_from_db()
+    assert run.status == RunStatus.DONE
+    Run.objects.update(status=RunStatus.RUNNING)
+    assert end_lost_runs(the_study()) == 1
+    with recorded_run(snapshot, "unet-25d", {"seed": 4}) as other:
+        assert other.pk != run.pk, "other settings are another training"
+
+
+def test_who_stops_a_training_finds_it_stopped_and_not_failed(people: dict[Role, User]) -> None:
+    _approved(people, "C0001")
+
+    def stop(done: int, _total: int, _loss: float | None = None) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _train(stop)
+    assert Run.objects.get().status == RunStatus.STOPPED
+    run = _train()
+    assert (run.status, Run.objects.count()) == (RunStatus.DONE, 1)
+
+
+def test_a_patient_who_is_withdrawn_in_mid_training_ends_it_at_once(
+    people: dict[Role, User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "LOOK_SECONDS", 0.0)
+    _approved(people, "C0001", "C0002")
+    steps: list[int] = []
+
+    def withdraw(done: int, _total: int, _loss: float | None = None) -> None:
+        steps.append(done)
+        if done == 1:
+            exclude(Case.objects.get(code="C0001"), reason="Consent withdrawn.")
+
+    with pytest.raises(RejectedInput, match=r"C0001.*snapshot-left"):
+        _train(withdraw)
+    assert steps == [1], "the iterations after it are not spent"
+    run = Run.objects.get()
+    assert run.status == RunStatus.FAILED
+    assert "C0001" in run.error
+    assert Model.objects.count() == 0
+    assert _train().model is not None, "what is approved now is trained on"
+
+
+def test_a_model_that_holds_a_withdrawn_patient_is_named(people: dict[Role, User]) -> None:
+    _approved(people, "C0001", "C0002")
+    model = _train().model
+    assert model is not None
+    assert withdrawn_by_model([model]) == {}
+    exclude(Case.objects.get(code="C0002"), reason="Consent withdrawn.")
+    assert withdrawn_by_model([model]) == {model.pk: ["C0002"]}
+
+
+def test_a_training_is_not_stopped_by_a_record_that_cannot_be_drawn(
+    people: dict[Role, User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk costs pictures, not the training."""
+    from annotation_backend.learning.runs import held_out
+
+    write, full = held_out.write_bytes, []
+
+    def write_bytes(path: Path, content: bytes) -> None:
+        if path.suffix == ".png":
+            full.append(path)
+            raise OSError(28, "No space left on device")
+        write(path, content)
+
+    monkeypatch.setattr(held_out, "write_bytes", write_bytes)
+    _approved(people, "C0001", "C0002")
+    run = _train(rule=replace(TWO_FOLDS))
+    assert len(full) >= 2
+    assert run.status == RunStatus.DONE
