@@ -70,10 +70,16 @@ def holds_control(person: object, case: Case) -> bool:
         person: Who looks; not told either who is nobody.
         case: The case.
     """
-    return (
-        isinstance(person, User)
-        and Reading.objects.filter(row__case=case, row__is_control=True, person=person).exists()
-    )
+    return control_held_by(person, case) is not None
+
+
+def control_held_by(person: object, case: Case) -> CaseStage | None:
+    """The stage in which a case was given to a person as a control case; None where it was not."""
+    if not isinstance(person, User):
+        return None
+    own = Reading.objects.filter(row__case=case, row__is_control=True, person=person).select_related("row")
+    reading = own.order_by("pk").last()
+    return None if reading is None else reading.row
 
 
 def hidden_readings(person: User, case: Case) -> QuerySet[Reading]:

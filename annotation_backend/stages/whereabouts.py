@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
-from annotation_backend.stages.models import CaseStage, StageState
+from annotation_backend.stages.models import CaseStage, Reading, StageState
 from datasets.pictures.slice_runs import in_short
 from datasets.study.stage import DrawingMethod, Stage, StageWork, WantedSlices
 
@@ -78,6 +79,30 @@ def whereabouts_of(cases: Iterable[Case]) -> Mapping[int, Whereabouts]:
         if row.is_open and (stage := row.rules) is not None:
             steps[row.case_id].append(Step(row, stage))
     return {key: Whereabouts(found, key in begun) for key, found in steps.items()}
+
+
+def whereabouts_as_given(person: User, cases: Iterable[Case]) -> Mapping[int, Whereabouts]:
+    """How far a person's control cases among these seem to them, by key; two queries.
+
+    One is as other work is: in the stage that they were given, and once they handed it in, in what comes after it. To
+    say nothing of it would tell it from other work.
+    """
+    by_key = {case.pk: case for case in cases}
+    readings = Reading.objects.filter(row__case__in=by_key, row__is_control=True, person=person)
+    found = {}
+    for reading in readings.select_related("row").order_by("pk"):
+        row = reading.row
+        row.case = by_key[row.case_id]
+        rows = [row] if reading.handed_in_at is None else _rows_after(row)
+        steps = [Step(each, stage) for each in rows if (stage := each.rules) is not None]
+        found[row.case_id] = Whereabouts(steps, has_begun=True)
+    return found
+
+
+def _rows_after(row: CaseStage) -> list[CaseStage]:
+    """The stages that open after one, as they would be if the case came to them now."""
+    after = [stage.name for stage in row.case.protocol.steps if row.stage in stage.after]
+    return [CaseStage(case=row.case, stage=name, asked_slices=[]) for name in after]
 
 
 def _doers(stage: Stage) -> str:

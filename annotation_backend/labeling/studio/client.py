@@ -194,7 +194,7 @@ def _silent() -> TryAgain:
     return TryAgain(
         "label-studio-down",
         "Label Studio does not answer.",
-        remedy="Start it with `make up` (or look at data/logs/label_studio.log) and run the command again.",
+        remedy="Try again in a minute; else an operator starts it (`make up`) or looks at data/logs/label_studio.log.",
     )
 
 

@@ -50,7 +50,7 @@ def test_it_tells_in_order_what_happened(mask: CaseMask, people: dict[Role, User
 
 def test_people_go_by_role_and_number(mask: CaseMask, people: dict[Role, User]) -> None:
     page = signed_in(people[Role.ANNOTATOR]).get(page_of(mask.case.study, "case-page", "C0001")).content.decode()
-    assert "2 slices drawn, Annotator 4" in page
+    assert f"2 slices drawn, Annotator {people[Role.ANNOTATOR].pk}" in page
     assert people[Role.ANNOTATOR].username not in page
 
 

@@ -176,7 +176,7 @@ def test_drafts_saved_as_they_were_are_counted(people: dict[Role, User]) -> None
     _predicted(saves[1], is_same=False)
     stored_masks(saves[2])
     rows = _rows(draft_table(the_study()))
-    assert rows == {"Annotator 4": (2, 1, 50.0), "All": (2, 1, 50.0)}
+    assert rows == {f"Annotator {people[Role.ANNOTATOR].pk}": (2, 1, 50.0), "All": (2, 1, 50.0)}
 
 
 def test_a_funnel_counts_cases_and_waits_hours(ladder: Study) -> None:

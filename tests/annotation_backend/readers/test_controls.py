@@ -158,6 +158,13 @@ def test_a_control_case_looks_like_other_work_and_moves_nothing(world: World) ->
     page = signed_in(world.reader).get(page_of(world.study, "case-page", case.code)).content
     assert b"Approved" not in page
     assert b"Approved" in signed_in(world.author).get(page_of(world.study, "case-page", case.code)).content
+    title = world.stage.title.encode()
+    assert b'<span class="tag waiting">' + title in page, "it is in the stage that it was given in, as other work is"
+    listed = signed_in(world.reader).get(page_of(world.study, "case-list")).content
+    assert title in listed.split(case.code.encode())[-1].split(b"</tr>")[0]
+    story = page.split(b"What happened")[1].split(b"</ol>")[0]
+    assert b"<li>" in story, "its story begins as others' do"
+    assert b"<q>" not in story, "and ends before it was drawn"
     reading = world.draw(world.reader, work, {2: square(slice(0, 3), slice(0, 3))})
     assert reading.reading.masks.count() == 1
     assert standing_of(case).mask == before

@@ -117,6 +117,7 @@ def test_while_label_studio_is_silent_the_browser_stays_here_and_a_page_says_wha
     answer = browser.get(reverse("studio"))
     assert answer.status_code == 503
     assert "Label Studio does not answer" in answer.content.decode()
+    assert "Try again in a minute" in answer.content.decode()  # a reader of a page runs no command
     assert not StudioEntry.objects.exists()
 
 
