@@ -63,18 +63,11 @@ def may_prompt(person: User | None, case: Case, index: int) -> bool:
     return permit.sees_models or not (permit.may_look or case.pk in drawn_without_models([case]))
 
 
-def holds_control(person: object, case: Case) -> bool:
-    """Whether a case was given to a person as a control case: they are not told how far it is.
-
-    Args:
-        person: Who looks; not told either who is nobody.
-        case: The case.
-    """
-    return control_held_by(person, case) is not None
-
-
 def control_held_by(person: object, case: Case) -> CaseStage | None:
-    """The stage in which a case was given to a person as a control case; None where it was not."""
+    """The stage in which a case was given to a person as a control case; None where it was not.
+
+    They are not told how far the case really is. Whoever looks may be nobody.
+    """
     if not isinstance(person, User):
         return None
     own = Reading.objects.filter(row__case=case, row__is_control=True, person=person).select_related("row")

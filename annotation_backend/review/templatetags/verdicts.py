@@ -6,7 +6,7 @@ from django.template import Context
 from annotation_backend.cases.models import Case
 from annotation_backend.review.approvals import why_not_counted
 from annotation_backend.review.models import Review, Verdict, latest_review
-from annotation_backend.stages.hiding import holds_control
+from annotation_backend.stages.hiding import control_held_by
 
 register = template.Library()
 
@@ -17,7 +17,7 @@ def latest_verdict_of(context: Context, case: Case) -> Review | None:
 
     Nor is it told to whoever got the case as a control case.
     """
-    review = None if holds_control(context["request"].user, case) else latest_review(case)
+    review = None if control_held_by(context["request"].user, case) is not None else latest_review(case)
     return None if review is None or (review.row is not None and review.row.is_open) else review
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.utils.timezone import now
 
 from annotation_backend.accounts.models import Role
 from annotation_backend.stages.assigning import assign
@@ -54,15 +55,23 @@ def test_the_cases_page_names_the_stage_and_a_data_manager_sees_who_has_it() -> 
     assert "Theirs now" not in page
 
 
-def test_who_got_a_control_case_is_not_told_how_far_it_is() -> None:
+def test_who_got_a_control_case_sees_it_where_they_got_it_and_then_in_what_comes_after() -> None:
     study = study_of("mstt-199-staged")
     case, anna = bare_case(study), worker(study, Role.ANNOTATOR)
     follow(case, drawn([2]))
-    hidden = CaseStage.every.create(case=case, stage="adjacent", is_control=True)
-    Reading.objects.create(row=hidden, person=anna, seat=1)
+    given = CaseStage.every.create(case=case, stage="centre", is_control=True)
+    reading = Reading.objects.create(row=given, person=anna, seat=1)
     client = signed_in(anna)
-    for place in (page_of(study, "case-page", case.code), page_of(study, "case-list")):
-        assert "Adjacent slices" not in client.get(place).content.decode()
+    pages = [page_of(study, "case-page", case.code), page_of(study, "case-list")]
+    for place in pages:
+        page = client.get(place).content.decode()
+        assert "Centre slice" in page
+        assert "Adjacent slices" not in page, "its own way has come so far"
+    Reading.objects.filter(pk=reading.pk).update(handed_in_at=now())
+    for place in pages:
+        page = client.get(place).content.decode()
+        assert "Adjacent slices" in page
+        assert 'waiting">Centre slice' not in page
 
 
 @pytest.mark.parametrize("count", [2, 12])
