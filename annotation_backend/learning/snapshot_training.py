@@ -121,7 +121,7 @@ def train_on_snapshot(
         require_apart(examples, progress=recorder.progress_of("comparing images: case"))
         if rule is None:
             fitted = fit_all(choice, examples, work, progress_of=recorder.progress_of, running=running)
-            package_final(fitted, destination, **titled, inputs=examples.inputs)
+            package_final(fitted, destination, name=name, version=version, inputs=examples.inputs)
             run.losses = [round(float(loss), 6) for losses in fitted.losses for loss in losses]
         else:
             _train_folds(recorder, choice, examples, _Folds(work, rule, destination, titled), running=running)

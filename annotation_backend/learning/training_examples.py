@@ -113,7 +113,9 @@ def _require_memory(first: "Example", count: int) -> None:
     """
     from training.fitting.running.free_memory import free_bytes
 
-    needed = (count - 1) * sum(each.data.nbytes for each in (*first.volumes.values(), first.mask))
+    needed = (count - 1) * sum(
+        each.nbytes for each in (*(image.data for image in first.volumes.values()), first.mask.data)
+    )
     if needed > (free := free_bytes()):
         raise RejectedInput(
             "cases-memory",

@@ -158,7 +158,7 @@ def _made(example: Example, channels: Sequence[str], plan: SlicePlan) -> dict[st
     greys = [grey_volume(volume, plan.rule, kind)[box] for kind, volume in volumes.items()]
     mask = example.mask.foreground[box]
     own = replace(example.plane, grid=grid_within(grid, box))
-    made = {}
+    made: dict[str, NDArray[Any]] = {}
     for number, pictures in enumerate(_planes(own, plan)):
         foreground = pictures.stack(mask).astype(np.float32)
         made[f"target-{number}"] = resized_stack(foreground, (size, size)) >= 0.5

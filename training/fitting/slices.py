@@ -179,7 +179,11 @@ def fit_slices(
         RejectedInput: An image is missing, no slice shows a tumour, the loss diverged, or the checkpoint is another's.
     """
     ordered, device = ordered_examples(examples), best_device()
-    sampler = PictureSampler(ordered, channels, settings.plan, shown=settings.shown, prepared=running.prepared)
+
+    def sampler_of(cases: Sequence[Example]) -> PictureSampler:
+        return PictureSampler(cases, channels, settings.plan, shown=settings.shown, prepared=running.prepared)
+
+    sampler, held = sampler_of(ordered), sampler_of(ordered_examples(running.held)) if running.held else None
     known = weights or FirstWeights()
     settings = settings.in_iterations(sampler.iterations_of_epoch).begun_from(known.sha256)
     torch.manual_seed(settings.loop.seed)
@@ -196,10 +200,6 @@ def fit_slices(
 
         return learn
 
-    held = None
-    if running.held:
-        others = ordered_examples(running.held)
-        held = PictureSampler(others, channels, settings.plan, shown=settings.shown, prepared=running.prepared)
     about = {
         "cases": [example.case for example in ordered],
         "channels": list(channels),
@@ -210,7 +210,7 @@ def fit_slices(
         learn_on(sampler),
         settings.loop,
         batch=settings.batch,
-        held=held and learn_on(held),
+        held=learn_on(held) if held else None,
         checkpoint=checkpoint,
         progress=progress,
         running=running,

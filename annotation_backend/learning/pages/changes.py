@@ -87,7 +87,7 @@ def retraining(request: HttpRequest, study: Study) -> HttpResponse:
     if not form.is_valid():
         raise RejectedInput(
             "retraining-settings",
-            " ".join(f"{form[name].label}: {' '.join(told)}" for name, told in form.errors.items()),
+            " ".join(f"{form[name].label}: {' '.join(map(str, told))}" for name, told in form.errors.items()),
             remedy="Correct the number; an empty field turns that off.",
         )
     is_changed = change_rules(study, form.rules(), person=signed_in_user(request))

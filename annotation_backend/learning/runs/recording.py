@@ -152,7 +152,7 @@ class Recorder:
     def write(self) -> None:
         """Writes how it goes; a database that does not answer now does not stop a training of hours."""
         self._told = time.monotonic()
-        if self.run.pk is None:  # another process keeps the record
+        if not self.run.pk:  # another process keeps the record
             return
         self.run.progress = self.going.described()
         try:

@@ -31,8 +31,8 @@ def snapshots_of(models: Iterable[Model]) -> dict[int, Snapshot]:
     own = [model for model in models if model.snapshot_digest]
     rows = Snapshot.objects.filter(digest__in=[model.snapshot_digest for model in own])
     known = {(row.study_id, row.digest): row for row in rows}
-    found = ((model.pk, known.get((model.study_id, model.snapshot_digest))) for model in own)
-    return {key: snapshot for key, snapshot in found if snapshot is not None}
+    found = {model.pk: known.get((model.study_id, model.snapshot_digest)) for model in own if model.study_id}
+    return {key: snapshot for key, snapshot in found.items() if snapshot is not None}
 
 
 def withdrawn_by_model(models: Sequence[Model]) -> dict[int, list[str]]:

@@ -27,7 +27,7 @@ CONFIGURATIONS = ("3d_fullres", "3d_lowres")
 _SCHEMES = {"ZScoreNormalization": ZSCORE, "CTNormalization": CT}
 _RESAMPLING = "resample_data_or_seg_to_shape"
 _LIMIT = 1 << 26
-_OF_NUMPY = [
+_OF_NUMPY: list[Any] = [
     np.dtype,
     np.dtypes.Float32DType,
     np.dtypes.Float64DType,

@@ -132,7 +132,8 @@ class Command(MaskloopCommand):
             choice,
             examples,
             options["out"],
-            **_title(options),
+            name=_name(options),
+            version=_version(options),
             cleaning=Cleaning(options["cleaning"] or Cleaning.NONE),
             progress_of=self._progress_of,
             running=running_of(options),
@@ -160,7 +161,13 @@ class Command(MaskloopCommand):
         if options["ensemble"]:
             packages.append(options["out"] / ENSEMBLE)
             document["cleaning"] = write_ensemble(
-                examples, trained, packages[-1], **_title(options), seed=options["seed"], progress_of=self._progress_of
+                examples,
+                trained,
+                packages[-1],
+                name=_name(options),
+                version=_version(options),
+                seed=options["seed"],
+                progress_of=self._progress_of,
             ).value
         return document | {"packages": [self._written(package) for package in packages]}, list(findings)
 
@@ -226,6 +233,9 @@ def folder_of(options: dict[str, Any]) -> FolderOfCases:
     )
 
 
-def _title(options: dict[str, Any]) -> dict[str, str]:
-    """Name and version of the model."""
-    return {"name": options["name"] or options["method"], "version": options["model_version"] or "1"}
+def _name(options: dict[str, Any]) -> str:
+    return str(options["name"] or options["method"])
+
+
+def _version(options: dict[str, Any]) -> str:
+    return str(options["model_version"] or "1")
