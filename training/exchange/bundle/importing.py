@@ -19,8 +19,8 @@ from datasets.image.mask import TUMOUR
 from training.exchange.bundle.export import CONFIG, METADATA, PICKLED, SAFE
 from training.exchange.bundle.reading import plan_of, read_json
 from training.model_package import ModelDescription, write_package
-from training.segmenters.bundle_plan import BundlePlan
-from training.segmenters.imported_bundle import bundle_network, bundle_steps
+from training.segmenters.imported.bundle import bundle_network, bundle_steps
+from training.segmenters.imported.bundle_plan import BundlePlan
 from training.segmenters.weights import as_members, tensors_of, with_weights
 from training.table.method import function_called
 from training.table.table import method_called

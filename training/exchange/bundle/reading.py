@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets.errors import RejectedInput
-from training.segmenters.bundle_plan import INFERER_ARGUMENTS, TARGET, TRANSFORMS, BundlePlan, not_allowed
+from training.segmenters.imported.bundle_plan import INFERER_ARGUMENTS, TARGET, TRANSFORMS, BundlePlan, not_allowed
 from training.segmenters.postprocessing import Cleaning
 
 _LIMIT = 1 << 22

@@ -19,7 +19,7 @@ from datasets.files import sha256_of_bytes, sha256_of_file
 from training.exchange.nnunet.dataset import PROVENANCE
 from training.exchange.nnunet.network import converted_weights, network_plan
 from training.model_package import ModelDescription, write_package
-from training.segmenters.nnunet_plan import CT, ZSCORE, NnunetPlan
+from training.segmenters.imported.nnunet_plan import CT, ZSCORE, NnunetPlan
 from training.segmenters.weights import as_members
 from training.table.table import method_called
 
