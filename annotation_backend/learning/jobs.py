@@ -7,19 +7,16 @@ from django_tasks import task
 
 from annotation_backend.accounts.models import User
 from annotation_backend.job_queue import queue_once
-from annotation_backend.learning.learned_images import kinds_to_learn, label_to_learn
+from annotation_backend.learning.examples.learned_images import kinds_to_learn, label_to_learn
+from annotation_backend.learning.examples.of_snapshot import examples_of_snapshot
+from annotation_backend.learning.examples.snapshots import take_snapshot
 from annotation_backend.learning.models import AskedBy, Run, RunStatus, TrainingAsk
 from annotation_backend.learning.retraining.asking import ask, begin_ask, wait_again
 from annotation_backend.learning.retraining.kept_folds import keep_folds
 from annotation_backend.learning.retraining.rules import rules_of
 from annotation_backend.learning.running.prepared import prepared_cases
 from annotation_backend.learning.runs.recording import end_lost_runs
-from annotation_backend.learning.snapshot_training import (
-    examples_of_snapshot,
-    take_snapshot,
-    train_on_snapshot,
-    work_folder,
-)
+from annotation_backend.learning.snapshot_training import train_on_snapshot, work_folder
 from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput, TryAgain
 from training.fitting.choice import TrainingChoice

@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from annotation_backend.learning.learned_images import kinds_to_learn, label_to_learn
-from annotation_backend.learning.snapshot_training import examples_of_snapshot, take_snapshot
+from annotation_backend.learning.examples.learned_images import kinds_to_learn, label_to_learn
+from annotation_backend.learning.examples.of_folder import examples_of_folder
+from annotation_backend.learning.examples.of_snapshot import examples_of_snapshot
+from annotation_backend.learning.examples.snapshots import take_snapshot
+from annotation_backend.learning.examples.training_examples import TrainingExamples
 from annotation_backend.learning.splitting.arguments import external_of, rule_of
 from annotation_backend.learning.splitting.folds import planned_folds
-from annotation_backend.learning.training_examples import TrainingExamples, examples_of_folder
 from annotation_backend.studies.arguments import study_of
 from datasets.errors import RejectedInput
 from datasets.image.mask import TUMOUR

@@ -1,4 +1,4 @@
 """How trainings run here: their options, prepared cases in the data folder, and folds on other machines.
 
-Imports `learning.fold_training`, `learning.splitting` and `learning.training_examples`.
+Imports `learning.examples`, `learning.fold_training` and `learning.splitting`.
 """

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from annotation_backend.learning.examples.training_examples import TrainingExamples
 from annotation_backend.learning.models import Run
-from annotation_backend.learning.training_examples import TrainingExamples
 from datasets.files import write_bytes
 from datasets.image.mask import Inside, Mask
 from training.segmenters.postprocessing import Cleaning, cleaned_mask

@@ -15,9 +15,11 @@ from annotation_backend.inference.serving.segmenting import INSIDE_ABOVE_PROBABI
 from annotation_backend.labeling.masks.regions import region_of
 from annotation_backend.labeling.models import LabelingTask
 from annotation_backend.labeling.versions.assembly import assemble
-from annotation_backend.learning.learned_images import kinds_to_learn
+from annotation_backend.learning.examples.learned_images import kinds_to_learn
+from annotation_backend.learning.examples.of_snapshot import examples_of_snapshot
+from annotation_backend.learning.examples.snapshots import take_snapshot
 from annotation_backend.learning.models import Run, RunStatus, Snapshot
-from annotation_backend.learning.snapshot_training import examples_of_snapshot, take_snapshot, train_on_snapshot
+from annotation_backend.learning.snapshot_training import train_on_snapshot
 from annotation_backend.registry.model_registry import models_folder, promote, register_package, serving_model
 from annotation_backend.registry.models import Model, PromptKind
 from annotation_backend.review.models import Verdict

@@ -15,13 +15,13 @@ from annotation_backend.labeling.models import LabelingProject
 from annotation_backend.labeling.signals import time_passed, training_asked
 from annotation_backend.labeling.versions.assembly import assemble
 from annotation_backend.learning import reactions
+from annotation_backend.learning.examples.snapshots import take_snapshot
 from annotation_backend.learning.jobs import ask_for_training, train_on_approved
 from annotation_backend.learning.models import AskedBy, Run, RunStatus, TrainingAsk
 from annotation_backend.learning.retraining.asking import due, failed_ask
 from annotation_backend.learning.retraining.kept_folds import keep_folds
 from annotation_backend.learning.retraining.rules import RetrainingRules, change_rules, rules_of
 from annotation_backend.learning.runs.recording import recorded_run
-from annotation_backend.learning.snapshot_training import take_snapshot
 from datasets.errors import RejectedInput
 from datasets.study.splits.rule import SplitName, SplitRule
 from tests.annotation_backend.learning.tried_models import tried_model

@@ -10,22 +10,19 @@ from django.core.management.base import OutputWrapper
 
 from annotation_backend.commandline.arguments import MaskloopCommand
 from annotation_backend.commandline.cohort_arguments import use_device
+from annotation_backend.learning.examples.learned_images import kinds_to_learn, label_to_learn
+from annotation_backend.learning.examples.of_snapshot import examples_of_snapshot
+from annotation_backend.learning.examples.snapshots import snapshot_content, take_snapshot
+from annotation_backend.learning.examples.training_examples import TrainingExamples
 from annotation_backend.learning.fold_training import ENSEMBLE, train_final, train_folds, write_ensemble
-from annotation_backend.learning.learned_images import kinds_to_learn, label_to_learn
+from annotation_backend.learning.refused_options import require_fitting
 from annotation_backend.learning.running.arguments import running_of
 from annotation_backend.learning.running.fold_tasks import FolderOfCases, read_folder, train_folds_on
 from annotation_backend.learning.running.prepared import prepared_cases
-from annotation_backend.learning.snapshot_training import (
-    examples_of_snapshot,
-    snapshot_content,
-    take_snapshot,
-    train_on_snapshot,
-    work_folder,
-)
+from annotation_backend.learning.snapshot_training import train_on_snapshot, work_folder
 from annotation_backend.learning.splitting.arguments import begun_rule, external_of, rule_of
 from annotation_backend.learning.splitting.folds import planned_folds, require_apart, split
-from annotation_backend.learning.training_arguments import add_training, choice_of, fold_numbers, require_fitting
-from annotation_backend.learning.training_examples import TrainingExamples
+from annotation_backend.learning.training_arguments import add_training, choice_of, fold_numbers
 from annotation_backend.studies.arguments import add_study, study_of
 from datasets.image.mask import TUMOUR
 from datasets.study.splits.rule import SplitName, SplitRule
