@@ -1,12 +1,11 @@
 """Trains on a snapshot of approved masks, and registers the model."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from django.conf import settings
 from django.db import transaction
 
 from annotation_backend.learning.examples.of_snapshot import examples_of_snapshot
@@ -14,15 +13,16 @@ from annotation_backend.learning.examples.snapshots import require_approved
 from annotation_backend.learning.examples.training_examples import TrainingExamples
 from annotation_backend.learning.fold_training import ProgressOf, fit_all, package_final, train_folds, write_ensemble
 from annotation_backend.learning.models import Run, Snapshot
+from annotation_backend.learning.retraining.kept_folds import keep_folds
+from annotation_backend.learning.running.work_folders import described, forget_withdrawn, work_folder
 from annotation_backend.learning.runs.held_out import HeldOut
 from annotation_backend.learning.runs.recording import Recorder, recorded_run
 from annotation_backend.learning.splitting.folds import planned_folds, require_apart
 from annotation_backend.registry.model_registry import models_folder, register_package
 from annotation_backend.registry.models import Model
 from datasets.errors import RejectedInput
-from datasets.files import canonical_json, sha256_of_bytes
 from datasets.study.splits.external import ExternalCohort
-from datasets.study.splits.rule import SplitName, SplitRule
+from datasets.study.splits.rule import SplitRule
 from training.fitting.running.processes import is_first
 from training.fitting.running.running import ALONE, Running
 from training.pretrained.shipped import shipped_packages
@@ -30,6 +30,9 @@ from training.pretrained.shipped import shipped_packages
 if TYPE_CHECKING:
     from training.fitting.choice import TrainingChoice
     from training.table.method import Method
+
+COMPARING = "comparing images: case"
+"""What is told while the images are compared, of which nothing may be learned from and tried."""
 
 
 def train_on_snapshot(
@@ -65,94 +68,91 @@ def train_on_snapshot(
         TryAgain: Another training of the study runs (``training-busy``).
         RejectedInput: The study has no such image or label, a case lacks one of the images, a file of the snapshot is
             gone or was changed, there are fewer patients than folds, a patient or an image is on both sides
-            (``split-leak``), or an approval of the snapshot ended during the training (``snapshot-left``): nothing is
-            registered then.
+            (``split-leak``), the disk is full (``fit-disk-full``), or an approval of the snapshot ended during the
+            training (``snapshot-left``): nothing is registered then, and nothing is kept of who was withdrawn.
     """
     name = name or own_name(choice.method)
-    described, work = _described(choice, rule, external), work_folder(snapshot, choice, rule, external)
-    with recorded_run(snapshot, choice.method.name, described) as run:
-        if begun is not None:
-            begun(run)
-        examples = examples_of_snapshot(snapshot, choice.channels, choice.label, external=external)
-        destination, version = models_folder() / f"{name}-{run.pk}", str(run.pk)
-        titled = {"name": name, "version": version}
-        recorder = Recorder(run, progress_of)
-        require_apart(examples, progress=recorder.progress_of("comparing images: case"))
-        if rule is None:
-            fitted = fit_all(choice, examples, work, progress_of=recorder.progress_of, running=running)
-            package_final(fitted, destination, name=name, version=version, inputs=examples.inputs)
-            run.losses = [round(float(loss), 6) for losses in fitted.losses for loss in losses]
-        else:
-            _train_folds(recorder, choice, examples, _Folds(work, rule, destination, titled), running=running)
-        run.progress = recorder.going.described()
+    settings, work = described(choice, rule, external), work_folder(snapshot, choice, rule, external)
+    try:
+        with recorded_run(snapshot, choice.method.name, settings, how=running.described) as run:
+            if begun is not None:
+                begun(run)
+            _train(run, _Asked(choice, rule, external, work, name, running), progress_of)
+    finally:
         if is_first():
-            run.model = _register(destination, snapshot)
+            forget_withdrawn(snapshot.study)
     if is_first():
         shutil.rmtree(work, ignore_errors=True)
     return run
 
 
 @dataclass(frozen=True)
-class _Folds:
-    """Where folds are trained and what comes of them.
+class _Asked:
+    """What is trained, and where.
 
     Args:
-        work: Folder of the folds.
-        rule: By which cases are split.
-        destination: Folder of the ensemble's package.
-        titled: Its name and version.
+        choice: Method and settings.
+        rule: By which cases are split; None for one model of all cases.
+        external: The cohort that must not be learned from; None for none.
+        work: Folder of folds and checkpoints.
+        name: Of the model.
+        running: How it runs.
     """
 
+    choice: "TrainingChoice"
+    rule: SplitRule | None
+    external: ExternalCohort | None
     work: Path
-    rule: SplitRule
-    destination: Path
-    titled: Mapping[str, str]
+    name: str
+    running: Running
 
 
-def _train_folds(
-    recorder: Recorder, choice: "TrainingChoice", examples: TrainingExamples, folds: _Folds, *, running: Running
-) -> None:
+def _train(run: Run, asked: _Asked, progress_of: ProgressOf) -> None:
+    """Trains and registers, and writes into the record what comes of it."""
+    choice = asked.choice
+    examples = examples_of_snapshot(run.snapshot, choice.channels, choice.label, external=asked.external)
+    run.findings = list(examples.findings)
+    recorder = Recorder(run, progress_of)
+    require_apart(examples, progress=recorder.progress_of(COMPARING))
+    package = models_folder() / f"{asked.name}-{run.pk}"
+    if asked.rule is not None:
+        _train_folds(recorder, asked, asked.rule, examples, package)
+    else:
+        fitted = fit_all(choice, examples, asked.work, progress_of=recorder.progress_of, running=asked.running)
+        package_final(fitted, package, name=asked.name, version=str(run.pk), inputs=examples.inputs)
+        run.losses = [round(float(loss), 6) for losses in fitted.losses for loss in losses]
+    run.progress = recorder.going.described()
+    if is_first():
+        run.model = _register(package, run.snapshot)
+
+
+def _train_folds(recorder: Recorder, asked: _Asked, rule: SplitRule, examples: TrainingExamples, package: Path) -> None:
     """Trains one fold after the other; each draws its held-out cases as soon as it is trained."""
-    trained = planned_folds(examples, folds.work, folds.rule, progress=recorder.progress_of("comparing images: case"))
-    run = recorder.run
+    run, choice = recorder.run, asked.choice
+    keep_folds(asked.work, rule, examples.patients, study=run.study)
+    trained = planned_folds(examples, asked.work, rule, progress=recorder.progress_of(COMPARING))
+    run.findings += map(str, rule.findings(list(examples.cases.values()), trained.folds))
     run.folds, recorder.going.fits = [list(fold) for fold in trained.folds], len(trained.folds)
     held_out = HeldOut(run, trained, examples, choice.seed)
     has_figures = not choice.method.draws_clicked_slices  # which draws nothing but where somebody clicks
     for number in range(len(trained.folds)):
-        train_folds(choice, examples, trained, [number], progress_of=recorder.progress_of, running=running)
+        train_folds(choice, examples, trained, [number], progress_of=recorder.progress_of, running=asked.running)
         if has_figures and is_first():
             held_out.try_fold(number)
         recorder.write()
     if not is_first():
         return
-    cleaning = write_ensemble(
+    write_ensemble(
         examples,
         trained,
-        folds.destination,
-        **folds.titled,
+        package,
+        name=asked.name,
+        version=str(run.pk),
         seed=choice.seed,
         progress_of=recorder.progress_of,
         drawn=held_out.drawn,
     )
-    held_out.clean(cleaning)
-
-
-def work_folder(
-    snapshot: Snapshot, choice: "TrainingChoice", rule: SplitRule | None, external: ExternalCohort | None
-) -> Path:
-    """Where the folds and checkpoints of a training lie until it is done, so that a stopped one goes on."""
-    key = canonical_json([snapshot.digest, _described(choice, rule, external)])
-    return Path(settings.DATA_FOLDER) / "training" / sha256_of_bytes(key)[:16]
-
-
-def _described(choice: "TrainingChoice", rule: SplitRule | None, external: ExternalCohort | None) -> dict[str, Any]:
-    """The settings of a training; of the rule and the cohort nothing is said where earlier versions said nothing."""
-    described = choice.described | {"folds": None if rule is None else rule.folds}
-    if rule is not None and rule.name is not SplitName.GROUPED:
-        described["split"] = rule.described
-    if external is not None:
-        described["external"] = {"name": external.name, "digest": external.digest}
-    return described
+    held_out.clean()
 
 
 def own_name(method: "Method") -> str:

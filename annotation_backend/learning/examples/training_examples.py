@@ -76,13 +76,13 @@ class TrainingExamples:
                 f"All cases are of the external cohort {external.name}, so there is nothing to learn from.",
                 remedy="Train on other cases, or leave --external out.",
             )
-        names = ", ".join(case.case for case in held)
+        findings = [*self.findings, *_said_of(external, [case.case for case in held])]
         return replace(
             self,
             cases={name: case for name, case in self.cases.items() if case not in held},
             load=_refusing(self.load, external, {case.case for case in held}),
             inputs={**self.inputs, "external": external.digest},
-            findings=(*self.findings, *([f"Left out as {external.name}: {names}. [external-case]"] if held else [])),
+            findings=tuple(findings),
             external=external,
             external_cases=held,
         )
@@ -93,6 +93,20 @@ class TrainingExamples:
         except RejectedInput as error:
             remedy = f"{error.remedy} Or leave the case out with --without."
             raise RejectedInput(error.code, f"{case}: {error.message}", remedy=remedy) from error
+
+
+def _said_of(external: ExternalCohort, held: Sequence[str]) -> list[str]:
+    """What is to be said of an external cohort: whom it leaves out, or that it may leave out fewer than is thought."""
+    found = [f"Left out as {external.name}: {', '.join(held)}. [external-case]"] if held else []
+    if not held:
+        found.append(f"No case has a name that {external.name} lists. [external-nobody]")
+    if not external.pixels:
+        found.append(
+            f"{external.name} lists no images, so its patients are known by their names alone: under other names they "
+            "are learned from. Freeze the cohort's files with freeze_external to have them recognised. "
+            "[external-no-pixels]"
+        )
+    return found
 
 
 def _require_memory(first: "Example", count: int) -> None:
