@@ -13,6 +13,7 @@ from django.db import DatabaseError
 
 from annotation_backend.registry.model_registry import converted_package, find_model, models_folder
 from datasets.errors import RejectedInput
+from training.learned_cases import learned_cases
 from training.methods.crossvalidation import FOLDS_NAME, FoldSegmenters, TrainedFolds
 from training.model_package import DESCRIPTION_NAME, ModelDescription, read_description
 from training.pretrained.shipped import shipped_packages
@@ -96,11 +97,7 @@ def choose_model(name: str) -> ChosenModel:
 
 def seen_cases(model: ChosenModel, cases: Sequence[str]) -> list[str]:
     """The cases with the name of a training example of the model; none for folds, which are not tried on their own."""
-    if model.is_of_folds:
-        return []
-    members = dict(model.description.parameters.get("fit", {})).get("members", [])
-    learned = {case for member in members for case in member.get("cases", [])}
-    return [case for case in cases if case in learned]
+    return [] if model.is_of_folds else learned_cases(model.description, cases)
 
 
 def _package(folder: Path) -> ChosenModel:
