@@ -73,13 +73,13 @@ def add_training(parser: ArgumentParser) -> None:
         f"{name}: {preset.help} ({method})" for method in trainable for name, preset in method.presets.items()
     )
     parser.add_argument("--preset", metavar="NAME", help=f"settings that go together: {presets}")
-    _add_options(parser.add_argument_group("of some methods"))
+    add_options(parser.add_argument_group("of some methods"))
     add_running(parser)
     add_cohort(parser, required=False)
     _add_folder(parser.add_argument_group("with --cohort"))
 
 
-def _add_options(group: Any) -> None:
+def add_options(group: Any) -> None:
     """Adds the options of single methods, each once."""
     for name, owners in _owners().items():
         option = next(iter(owners.values()))
@@ -130,9 +130,7 @@ def require_fitting(options: dict[str, Any]) -> None:
     method = options["method"]
     if method != DEFAULT_METHOD:
         _refuse_given(options, ("steps",), DEFAULT_METHOD, "Give --iterations.")
-    for name, owners in _owners().items():
-        if method not in owners:
-            _refuse_given(options, (name,), " or ".join(owners), "Leave it out.")
+    require_own_options(options, method)
     if options["steps"] is not None and options["iterations"] is not None:
         _refuse("--steps and --iterations are the same; give one of them.")
     _require_name(options["name"] or method, options["model_version"] or "1")
@@ -140,6 +138,17 @@ def require_fitting(options: dict[str, Any]) -> None:
         _require_approved(options)
     else:
         _require_folder(options)
+
+
+def require_own_options(options: dict[str, Any], method: str) -> None:
+    """Refuses options of other methods.
+
+    Raises:
+        RejectedInput: ``option-elsewhere``.
+    """
+    for name, owners in _owners().items():
+        if method not in owners:
+            _refuse_given(options, (name,), " or ".join(owners), "Leave it out.")
 
 
 def choice_of(options: dict[str, Any], channels: tuple[str, ...], label: str) -> TrainingChoice:
