@@ -56,6 +56,9 @@ class Run(models.Model):
     losses = models.JSONField(default=list)
     figures = models.JSONField(default=list, help_text="Each held-out case as drawn by the fold that never saw it")
     summary = models.JSONField(default=dict, help_text="Of the figures")
+    drafts = models.JSONField(
+        default=list, help_text="What became of models' drafts on the way to the snapshot's masks"
+    )
     error = models.TextField(blank=True)
     model = models.OneToOneField(Model, null=True, on_delete=models.PROTECT, related_name="run")
     started = models.DateTimeField(auto_now_add=True, db_index=True)

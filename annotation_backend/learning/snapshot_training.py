@@ -15,6 +15,7 @@ from annotation_backend.labeling.models import CaseMask
 from annotation_backend.learning.fold_training import ProgressOf, fit_all, package_final, train_folds, write_ensemble
 from annotation_backend.learning.learned_images import label_to_learn, role_of_kind
 from annotation_backend.learning.models import Run, Snapshot
+from annotation_backend.learning.runs.drafts import draft_outcomes
 from annotation_backend.learning.runs.held_out import HeldOut
 from annotation_backend.learning.runs.recording import Recorder, recorded_run
 from annotation_backend.learning.splitting.folds import planned_folds, require_apart
@@ -112,6 +113,7 @@ def train_on_snapshot(
     name = name or own_name(choice.method)
     described, work = _described(choice, rule, external), work_folder(snapshot, choice, rule, external)
     with recorded_run(snapshot, choice.method.name, described) as run:
+        run.drafts = draft_outcomes(snapshot)
         if begun is not None:
             begun(run)
         examples = examples_of_snapshot(snapshot, choice.channels, choice.label, external=external)

@@ -1,5 +1,6 @@
 """The report of rounds: one page with the learning curve, and a CSV for every table."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from html import escape
 from statistics import mean
@@ -15,9 +16,9 @@ from training.rounds.work import CaseWork
 
 _ABOUT = (
     "A simulated annotator corrects drafts with strokes until every slice is good enough; what it leaves, not the "
-    "reference, is approved and learned from. The held-out patients were fixed before the first round and nobody learns "
-    "from them; they are worked on after every training, so that both figures compare the same patients. Intervals are "
-    "95 %, by patient."
+    "reference, is approved and learned from. The held-out patients were fixed before the first round, and nobody "
+    "learns from them; they are worked on after every training, so that both figures compare the same patients. "
+    "Intervals are 95 %, by patient."
 )
 
 
@@ -65,8 +66,8 @@ def rose_every_round(points: Sequence[CurvePoint]) -> tuple[bool, bool]:
     dice = [point.dice_mean.value or 0.0 for point in points]
     work = [point.work_mean.value or 0.0 for point in points]
     return (
-        all(before < after for before, after in zip(dice, dice[1:], strict=False)),
-        all(before > after for before, after in zip(work, work[1:], strict=False)),
+        all(before < after for before, after in itertools.pairwise(dice)),
+        all(before > after for before, after in itertools.pairwise(work)),
     )
 
 
@@ -95,12 +96,10 @@ def _marks(name: str, title: str, points: Sequence[CurvePoint], *, of_work: bool
     return Sheet(f"learning-{name}", title, "Means over held-out patients, with intervals.", columns, tuple(rows))
 
 
-def _curve(
-    points: Sequence[CurvePoint], new: Sequence[CurvePoint], rows: Sequence[CaseWork], strategy: str
-) -> Sheet:
-    heads = ("drafts", "approved cases", "held-out patients", "Dice", "lower", "upper", "misses",
-             "actions a case", "lower ", "upper ", "actions a new case", "Dice of what was left", "minutes a case")  # fmt: skip
-    forms = ("", "", "", ".3f", ".3f", ".3f", "", ".1f", ".1f", ".1f", ".1f", ".3f", ".1f")
+def _curve(points: Sequence[CurvePoint], new: Sequence[CurvePoint], rows: Sequence[CaseWork], strategy: str) -> Sheet:
+    forms = {"drafts": "", "approved cases": "", "held-out patients": "", "Dice": ".3f", "lower": ".3f", "upper": ".3f",
+             "misses": "", "actions a case": ".1f", "lower ": ".1f", "upper ": ".1f", "actions a new case": ".1f",
+             "Dice of what was left": ".3f", "minutes a case": ".1f"}  # fmt: skip
     of_new = {point.cases: point.work_mean.value for point in new}
     found: list[tuple[Value, ...]] = []
     for models, point in enumerate(points):
@@ -122,7 +121,7 @@ def _curve(
         "New cases are those of the round that begins: other patients each time, and nobody after the last. Misses are "
         "drafts with a Dice below 0.3."
     )
-    columns = tuple(Column(head, form) for head, form in zip(heads, forms, strict=True))
+    columns = tuple(Column(head, form) for head, form in forms.items())
     return Sheet(f"learning-curve-{strategy}", f"Learning curve, {strategy}", note, columns, tuple(found))
 
 
@@ -131,16 +130,29 @@ def _steps(points: Sequence[CurvePoint], strategy: str) -> Sheet:
     heads = ("from", "to", "Dice", "lower", "upper", "actions", "lower ", "upper ")
     forms = ("", "", "+.3f", "+.3f", "+.3f", "+.1f", "+.1f", "+.1f")
     rows: list[tuple[Value, ...]] = []
-    for before, after in zip(points, points[1:], strict=False):
+    for before, after in itertools.pairwise(points):
         changes = difference(before.dice, after.dice), difference(before.work, after.work)
         rows.append((before.name, after.name, *_ends(changes[0]), *_ends(changes[1])))
     columns = tuple(Column(head, form) for head, form in zip(heads, forms, strict=True))
     note = "Mean change on the same held-out patients, with its interval."
-    return Sheet(f"learning-steps-{strategy}", f"Change with every round, {strategy}", note, columns, tuple(rows), words=2)
+    return Sheet(
+        f"learning-steps-{strategy}", f"Change with every round, {strategy}", note, columns, tuple(rows), words=2
+    )
 
 
 def _cases(rows: Sequence[CaseWork]) -> Sheet:
-    names = ("case", "patient", "strategy", "is_held_out", "models", "draft_dice", "actions", "seconds", "unchanged", "dice")
+    names = (
+        "case",
+        "patient",
+        "strategy",
+        "is_held_out",
+        "models",
+        "draft_dice",
+        "actions",
+        "seconds",
+        "unchanged",
+        "dice",
+    )
     found = tuple(
         tuple("yes" if value is True else "no" if value is False else value for value in map(row.as_dict().get, names))
         for row in rows

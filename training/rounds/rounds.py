@@ -1,39 +1,29 @@
-"""Rounds of annotating, approving and training, in a folder from which a killed run goes on.
+"""Rounds of annotating, approving and training; what was done is kept in a folder, so that a killed run goes on.
 
-    <folder>/rounds.json                       what is done: cases, settings; another run is refused
-    <folder>/round-0/work/CASE.json            work with empty drafts: the held-out cases, and those of round 1
-    <folder>/round-0/masks/CASE.nii.gz         what the annotator left, which is approved
-    <folder>/round-1/model                     learned from all masks of rounds before; then its work and masks …
+    <folder>/rounds.json                 what is done: cases, settings; another run is refused
+    <folder>/round-0/work/CASE.json      work with empty drafts: the held-out cases, and those of round 1
+    <folder>/round-1/work/CASE.json      work with the drafts of the first model; and so on
 
 Nothing is learned from a reference: the annotator's own mask is, as it was left. The held-out cases are worked on after
 every training, so that both figures compare the same patients; nobody learns from them.
 """
 
 import json
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Protocol
 
 from datasets.errors import RejectedInput
-from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file, write_json
-from datasets.formats.nifti import read_mask, write_mask
-from datasets.image.mask import Mask
+from datasets.files import canonical_json, write_json
+from datasets.image.mask import Inside
 from datasets.progress import Progress
 from training.annotators.strategy import BY_HAND, OUTLINED, STRATEGIES, Strategy
 from training.annotators.study import StudyRules
 from training.fitting.choice import TrainingChoice
-from training.fitting.running.running import ALONE, Running
-from training.methods.loading import load_segmenter
-from training.methods.train import package_trained, train_method
-from training.model_package import read_description
 from training.rounds.plan import RoundsPlan
-from training.rounds.work import CaseWork, draft_of, worked
+from training.rounds.work import CaseWork, worked
 from training.segmenters.postprocessing import Cleaning
-from training.segmenters.segmenter import Segmenter
 from training.table.method import PromptType
 
 if TYPE_CHECKING:
@@ -101,17 +91,36 @@ class RoundsRules:
         }
 
 
+class Loop(Protocol):
+    """Where rounds take place: in a folder, or in a study of a database."""
+
+    def load(self, case: str) -> "Example":
+        """A case with its reference, which the annotator knows."""
+        ...
+
+    def draft(self, example: "Example", models: int) -> Inside:
+        """What the model of a round draws on a case, bool on its grid; empty where `models` is 0."""
+        ...
+
+    def approve(self, example: "Example", left: Inside, work: CaseWork) -> None:
+        """Approves what the annotator left; a case that is approved already stays as it is."""
+        ...
+
+    def train(self, models: int, cases: Sequence[str]) -> None:
+        """Trains a model on the approved masks of some cases; one that was trained is kept."""
+        ...
+
+
 class LearningRounds:
-    """Rounds on a cohort.
+    """Rounds on some cases.
 
     Args:
         plan: Which cases are annotated when, and which are held out.
-        load: Reads a case with its reference.
+        loop: Where they take place.
         rules: What holds for every round.
-        folder: Where everything is kept.
-        inputs: SHA-256 of the cohort's files.
+        folder: Where the work is kept.
+        inputs: SHA-256 of what the cases are made of.
         progress_of: Makes the progress displays.
-        running: How trainings run.
 
     Raises:
         RejectedInput: The folder holds other rounds (``rounds-differ``).
@@ -120,17 +129,16 @@ class LearningRounds:
     def __init__(
         self,
         plan: RoundsPlan,
-        load: "Callable[[str], Example]",
+        loop: Loop,
         rules: RoundsRules,
         folder: Path,
         *,
         inputs: Mapping[str, str],
         progress_of: ProgressOf,
-        running: Running = ALONE,
     ) -> None:
-        self.plan, self.rules, self.folder = plan, rules, folder
-        self._load, self._progress_of, self._running = load, progress_of, running
-        self._begin(dict(inputs))
+        self._plan, self._loop, self._rules, self._folder = plan, loop, rules, folder
+        self._progress_of = progress_of
+        _begin(folder, plan, rules, inputs)
 
     def run(self) -> list[CaseWork]:
         """Works all rounds through; what is done already is kept.
@@ -142,104 +150,64 @@ class LearningRounds:
             RejectedInput: A case cannot be read, or a training failed.
         """
         found: list[CaseWork] = []
-        for models in range(len(self.plan.rounds) + 1):
+        for models in range(len(self._plan.rounds) + 1):
             if models:
-                self._train(models)
+                self._loop.train(models, self._plan.approved_after(models))
             found += self._work(models)
         return found
 
-    def _begin(self, inputs: Mapping[str, str]) -> None:
-        described = {
-            "rounds": [list(cases) for cases in self.plan.rounds],
-            "held_out": list(self.plan.held_out),
-            "inputs": dict(inputs),
-            **self.rules.described,
-        }
-        path = self.folder / LIST_NAME
-        if path.exists():
-            try:
-                is_same = canonical_json(json.loads(path.read_text(encoding="utf-8"))) == canonical_json(described)
-            except ValueError:
-                is_same = False
-            if not is_same:
-                raise RejectedInput(
-                    "rounds-differ",
-                    "The folder holds rounds of other cases or settings.",
-                    remedy="Choose another folder, or give the cohort and the settings that they were begun with.",
-                )
-            return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_json(path, described)
-
-    def _round(self, models: int) -> Path:
-        return self.folder / f"round-{models}"
-
     def _work(self, models: int) -> list[CaseWork]:
         """Work with the drafts of the newest model: held-out cases, and the cases of the round that begins."""
-        new = self.plan.rounds[models] if models < len(self.plan.rounds) else ()
-        wanted = [*((case, True) for case in self.plan.held_out), *((case, False) for case in new)]
-        place, segmenter = self._round(models) / "work", None
+        new = self._plan.rounds[models] if models < len(self._plan.rounds) else ()
+        wanted = [*((case, True) for case in self._plan.held_out), *((case, False) for case in new)]
         show: Progress = self._progress_of(f"round {models}: case")
         rows: list[CaseWork] = []
         for done, (case, is_held_out) in enumerate(wanted, start=1):
-            kept = _kept(place / f"{case}.json")
-            if kept is None:
-                segmenter = segmenter or self._segmenter(models)
-                kept = self._one(case, segmenter, models, is_held_out=is_held_out)
-            rows += kept
+            path = round_folder(self._folder, models) / "work" / f"{case}.json"
+            kept = _kept(path)
+            rows += self._one(case, path, models, is_held_out=is_held_out) if kept is None else kept
             show(done, len(wanted))
         return rows
 
-    def _one(self, case: str, segmenter: Segmenter | None, models: int, *, is_held_out: bool) -> list[CaseWork]:
-        example, own = self._load(case), self._round(models)
-        draft = draft_of(segmenter, example)
-        rows, left = worked(
-            example, draft, self.rules.strategies, self.rules.annotator, models=models, is_held_out=is_held_out
-        )
+    def _one(self, case: str, path: Path, models: int, *, is_held_out: bool) -> list[CaseWork]:
+        example, rules = self._loop.load(case), self._rules
+        draft = self._loop.draft(example, models)
+        rows, left = worked(example, draft, rules.strategies, rules.annotator, models=models, is_held_out=is_held_out)
         if not is_held_out:
-            (own / "masks").mkdir(parents=True, exist_ok=True)
-            write_mask(own / "masks" / f"{case}.nii.gz", Mask(left.astype(np.uint8), example.mask.grid))
-        (own / "work").mkdir(parents=True, exist_ok=True)
-        write_json(own / "work" / f"{case}.json", [row.as_dict() for row in rows])  # last: then the case is done
+            self._loop.approve(example, left, rows[0])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, [row.as_dict() for row in rows])  # last: then the case is done
         return rows
 
-    def _segmenter(self, models: int) -> Segmenter | None:
-        package = self._round(models) / "model"
-        return load_segmenter(package, expected_digest=read_description(package).digest) if models else None
 
-    def _train(self, models: int) -> None:
-        """Trains a model on all masks that are approved so far; one that was trained is kept."""
-        own, cases = self._round(models), self.plan.approved_after(models)
-        if (own / "model").exists():
-            return
-        choice, checkpoints = self.rules.choice_for(len(cases)), own / "checkpoints"
-        fitted = train_method(
-            choice,
-            [self._approved(case) for case in cases],
-            checkpoints=checkpoints,
-            progress=self._progress_of(f"round {models}: iteration"),
-            running=self._running,
+def round_folder(folder: Path, models: int) -> Path:
+    """The folder of a round, by the number of models that had been trained."""
+    return folder / f"round-{models}"
+
+
+def _begin(folder: Path, plan: RoundsPlan, rules: RoundsRules, inputs: Mapping[str, str]) -> None:
+    """Writes what is done, or checks that it is written in the folder."""
+    described = {
+        "rounds": [list(cases) for cases in plan.rounds],
+        "held_out": list(plan.held_out),
+        "inputs": dict(inputs),
+        **rules.described,
+    }
+    path = folder / LIST_NAME
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(path, described)
+        return
+    try:
+        is_same = canonical_json(json.loads(path.read_text(encoding="utf-8"))) == canonical_json(described)
+    except (OSError, ValueError):
+        is_same = False
+    if not is_same:
+        raise RejectedInput(
+            "rounds-differ",
+            "The folder holds rounds of other cases or settings.",
+            remedy="Choose another folder, or give the cohort and the settings that they were begun with.",
         )
-        masks = {case: sha256_of_file(self._mask(case)) for case in cases}
-        package_trained(
-            [fitted],
-            own / "model",
-            name=f"round-{choice.method}",
-            version=str(models),
-            inputs={"masks": sha256_of_bytes(canonical_json(masks))},
-            parameters={"cleaning": self.rules.cleaning.value},
-        )
-        shutil.rmtree(checkpoints, ignore_errors=True)
-
-    def _mask(self, case: str) -> Path:
-        number = next(at for at, cases in enumerate(self.plan.rounds) if case in cases)
-        return self._round(number) / "masks" / f"{case}.nii.gz"
-
-    def _approved(self, case: str) -> "Example":
-        """A case as models learn it: the annotator's mask in the place of the reference."""
-        example, left = self._load(case), read_mask(self._mask(case))
-        example.mask.grid.require_match(left.grid, what="A kept mask")
-        return replace(example, mask=Mask(left.data, example.mask.grid))
 
 
 def _kept(path: Path) -> list[CaseWork] | None:

@@ -1,7 +1,8 @@
 """Rounds of learning with a simulated annotator, on a folder of images and masks or on phantoms; needs no database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,12 @@ from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes, write_bytes
 from datasets.study.splits.split_case import SplitCase
 from training.fitting.running.running import ALONE, Running
-from training.rounds.plan import planned_rounds
+from training.rounds.plan import RoundsPlan, planned_rounds
 
 if TYPE_CHECKING:
-    from training.rounds.report import CurvePoint
+    from training.reports.learning_curve import CurvePoint
     from training.rounds.rounds import RoundsRules
+    from training.rounds.work import CaseWork
 
 MOST_PHANTOMS = 1000
 
@@ -56,25 +58,35 @@ def simulate_rounds(
     Raises:
         RejectedInput: As `planned_rounds` and `training.rounds.rounds.LearningRounds`.
     """
-    from training.rounds.report import curve_points, rose_every_round, rounds_report
+    from training.rounds.folder import FolderLoop
     from training.rounds.rounds import LearningRounds
 
-    seed = request.rules.annotator.seed
-    plan = planned_rounds(request.examples.patients, rounds=request.rounds, patients=request.patients, seed=seed)
-    loop = LearningRounds(
-        plan,
-        request.examples.load,
-        request.rules,
-        request.out,
-        inputs=request.examples.inputs,
-        progress_of=progress_of,
-        running=running,
-    )
-    rows = loop.run()
-    report = rounds_report(rows, plan, about=request.about)
-    for name, content in {"report.html": report.page, **report.tables}.items():
-        write_bytes(request.out / name, content.encode())
-    curves = {each.name: curve_points(rows, plan, each.name) for each in request.rules.strategies}
+    examples, rules = request.examples, request.rules
+    seed = rules.annotator.seed
+    plan = planned_rounds(examples.patients, rounds=request.rounds, patients=request.patients, seed=seed)
+    loop = FolderLoop(plan, examples.load, rules, request.out, progress_of=progress_of, running=running)
+    rounds = LearningRounds(plan, loop, rules, request.out, inputs=examples.inputs, progress_of=progress_of)
+    return written_rounds(rounds.run(), plan, request.out, about=request.about)
+
+
+def written_rounds(rows: "Sequence[CaseWork]", plan: RoundsPlan, out: Path, *, about: str = "") -> dict[str, Any]:
+    """Writes the report of rounds that were worked through.
+
+    Args:
+        rows: Of all rounds.
+        plan: Which cases were approved when.
+        out: Folder of the page and its tables.
+        about: A remark on the data.
+
+    Returns:
+        The curve and the files, as plain JSON values.
+    """
+    from training.rounds.report import PAGE_NAME, curve_points, rose_every_round, rounds_report
+
+    report = rounds_report(rows, plan, about=about)
+    for name, content in {PAGE_NAME: report.page, **report.tables}.items():
+        write_bytes(out / name, content.encode())
+    curves = {name: curve_points(rows, plan, name) for name in dict.fromkeys(row.strategy for row in rows)}
     rose = {name: rose_every_round(points) for name, points in curves.items()}
     return {
         "rounds": [list(cases) for cases in plan.rounds],
@@ -82,7 +94,7 @@ def simulate_rounds(
         "curves": {name: [_described(point) for point in points] for name, points in curves.items()},
         "dice_rose": next(iter(rose.values()))[0],
         "actions_fell": {name: fell for name, (_, fell) in rose.items()},
-        "files": ["report.html", *report.tables],
+        "files": [PAGE_NAME, *report.tables],
     }
 
 
@@ -115,6 +127,7 @@ def phantom_examples(count: int, *, seed: int) -> TrainingExamples:
         )
     names = {f"PHANTOM-{index + 1:04d}": index for index in range(count)}
 
+    @cache
     def load(case: str) -> Example:
         drawn = drawn_phantom(names[case], seed=seed)
         return Example(drawn.case, drawn.case, drawn.volumes, drawn.mask)
