@@ -19,7 +19,6 @@ from datasets.image.volume import Affine, Grid, Volume
 from datasets.phantom.anatomy import Anatomy, TissueType, draw_anatomy, rigid_matrix
 from datasets.phantom.scanner import Protocol, write_protocol
 from datasets.study.cohort import LoadedCase
-from datasets.study.image_kind import T1
 
 PHANTOM_MASK_NAME = "GTV_Mass"
 
@@ -96,8 +95,8 @@ def write_phantom_cohort(
     return cases
 
 
-def drawn_phantom(index: int, *, seed: int = 0, size: int = 128) -> LoadedCase:
-    """A phantom's T1 with its true mask on the same grid, straight from the formulas: what needs no DICOM.
+def drawn_phantom(index: int, *, seed: int = 0, size: int = 192) -> LoadedCase:
+    """A phantom's T2 with its true mask on the same grid, straight from the formulas: what needs no DICOM.
 
     Args:
         index: Which phantom, from 0.
@@ -105,14 +104,14 @@ def drawn_phantom(index: int, *, seed: int = 0, size: int = 128) -> LoadedCase:
         size: Columns and rows; fewer are quicker.
 
     Returns:
-        Image ``t1``, of `size` x `size` x 20 voxels, and the mask; a voxel is inside when its centre is.
+        Image ``t2-fs``, of `size` x `size` x 18 voxels, and the mask; a voxel is inside when its centre is.
     """
     rng = np.random.default_rng([seed, index])
-    anatomy, protocol = draw_anatomy(TISSUE_TYPES[index % len(TISSUE_TYPES)], rng), replace(_T1, size=size)
+    anatomy, protocol = draw_anatomy(TISSUE_TYPES[index % len(TISSUE_TYPES)], rng), replace(_T2, size=size)
     grid = grid_of(protocol)
     volume = Volume(_pixels(protocol, anatomy, rng), grid)
     tumour = Mask((anatomy.tumour_distance(points_of(grid)) < 0).astype(np.uint8), grid)
-    return LoadedCase(f"PHANTOM-{index + 1:04d}", {T1: volume}, tumour)
+    return LoadedCase(f"PHANTOM-{index + 1:04d}", {"t2-fs": volume}, tumour)
 
 
 def _write_patient(folder: Path, *, index: int, seed: int, prefix: str, size: int) -> PhantomCase:

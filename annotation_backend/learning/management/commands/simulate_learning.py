@@ -22,7 +22,6 @@ from annotation_backend.learning.training_examples import TrainingExamples, exam
 from annotation_backend.studies.services import find_study
 from datasets.errors import RejectedInput
 from datasets.image.mask import TUMOUR
-from datasets.study.image_kind import T1
 from datasets.study.splits.rule import SplitName, SplitRule
 from training.segmenters.postprocessing import Cleaning
 from training.table.table import method_called, trainable_methods
@@ -174,7 +173,8 @@ def _examples(options: dict[str, Any]) -> tuple[TrainingExamples, tuple[str, ...
         RejectedInput: A cohort without its globs (``options-incomplete``).
     """
     if options["phantoms"] is not None:
-        return phantom_examples(options["phantoms"], seed=options["seed"]), (T1,)
+        examples = phantom_examples(options["phantoms"], seed=options["seed"])
+        return examples, tuple(examples.load(next(iter(examples.cases))).volumes)
     if not (options["image_glob"] and options["mask_glob"]):
         raise RejectedInput("options-incomplete", "--cohort needs --image-glob and --mask-glob.", remedy="Give both.")
     return examples_of_folder(
