@@ -36,6 +36,9 @@ from training.networks.planning import canvas_shape, coarser_spacing, plan_unet,
 from training.segmenters.volumes import VolumePlan, volume_input
 from training.segmenters.weights import best_device
 
+MADE = 1
+"""How cases are prepared here: another number whenever that changes, so that those of before are not taken."""
+
 
 @dataclass(frozen=True)
 class VolumeSettings:
@@ -184,7 +187,7 @@ class TileSampler:
     ) -> None:
         self._settings = settings
         self._canvas = plan.canvas
-        rule = {"of": "volumes", "spacing": list(plan.spacing), "channels": [*plan.channels.items()]}
+        rule = {"of": "volumes", "made": MADE, "spacing": list(plan.spacing), "channels": [*plan.channels.items()]}
         cases = [
             prepared_arrays(each, settings.channels, rule, prepared=prepared, make=partial(self._made, each, plan))
             for each in examples

@@ -21,5 +21,5 @@ METHOD = Method(
     bundle="training.exchange.bundle.volume_config:volume_config",
     iterations=1500,
     options=(BUDGET,),
-    plans_network=True,
+    planned={"network": "networks", "spacing": "spacings", "canvas": "canvases"},
 )
