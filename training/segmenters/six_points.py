@@ -143,11 +143,16 @@ class PointsPlan:
         """Target spacing of each member."""
         return self.spacings or (self.spacing,) * self.members
 
-    def at(self, spacing: Spacing) -> tuple["PointsPlan", tuple[int, ...]]:
-        """The plan of those members that see a target spacing, and their numbers."""
-        numbers = tuple(number for number, own in enumerate(self.member_spacings) if own == spacing)
-        networks = tuple(self.member_networks[number] for number in numbers)
-        return replace(self, spacing=spacing, members=len(numbers), networks=networks, spacings=()), numbers
+    @property
+    def looks(self) -> "tuple[tuple[PointsPlan, tuple[int, ...]], ...]":
+        """The members by what they see: the plan of those with one spacing, and their numbers."""
+        found = []
+        for spacing in dict.fromkeys(self.member_spacings):
+            numbers = tuple(number for number, own in enumerate(self.member_spacings) if own == spacing)
+            networks = tuple(self.member_networks[number] for number in numbers)
+            own = replace(self, spacing=spacing, spacings=(), members=len(numbers), networks=networks)
+            found.append((own, numbers))
+        return tuple(found)
 
     def region(self, points: NDArray[np.float64], grid: Grid, *, relaxed: float | None = None) -> Region:
         """The box around points (N, 3) in voxels of a RAS grid, relaxed and cut at the border."""
@@ -271,28 +276,22 @@ class SixPointsSegmenter:
         images, grid = ras_images(request, self._plan.channels)
         points = self._points(request.prompts.extreme_points, grid)
         region = self._plan.region(points, grid)
-        spacings, mapping = dict.fromkeys(self._plan.member_spacings), 0.0
+        pictures = [points_input(images, points, grid, region=region, plan=plan) for plan, _ in self._plan.looks]
+        mapped = perf_counter()
         total = np.zeros(region.size, dtype=np.float32)
-        canvases = []
-        for spacing in spacings:
-            plan, numbers = self._plan.at(spacing)
-            begun = perf_counter()
-            picture = points_input(images, points, grid, region=region, plan=plan)
-            mapping += perf_counter() - begun
+        for picture, (_, numbers) in zip(pictures, self._plan.looks, strict=True):
             logits = self._logits(picture, [self._members[number] for number in numbers])
             total += resized(logits, region.size) * np.float32(len(numbers) / self._plan.members)
-            canvases.append(list(picture.shape[1:]))
         drawn = perf_counter()
         probability = np.zeros(grid.shape, dtype=np.float32)
         fine = torch.from_numpy(total).sigmoid().numpy()
         probability[region.slices] = cleaned(fine, self._plan.cleaning)
-        network = drawn - start - mapping
-        seconds = {"map": mapping, "network": network, "postprocessing": perf_counter() - drawn}
+        seconds = {"map": mapped - start, "network": drawn - mapped, "postprocessing": perf_counter() - drawn}
         original = request.volumes[next(iter(self._plan.channels))].grid
         return Segmentation(
             Volume(np.ascontiguousarray(from_ras(probability, original)), original),
             self._title,
-            used={"region": asdict(region), "canvas": canvases[0], "seconds": seconds},
+            used={"region": asdict(region), "canvas": list(pictures[0].shape[1:]), "seconds": seconds},
         )
 
     def _logits(self, picture: Picture, members: Sequence[Runtime]) -> Picture:

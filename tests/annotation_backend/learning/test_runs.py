@@ -12,12 +12,13 @@ from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.exclusion import exclude
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.versions.assembly import assemble
+from annotation_backend.learning.examples.snapshots import take_snapshot
 from annotation_backend.learning.models import Run, RunStatus
 from annotation_backend.learning.runs import recording
 from annotation_backend.learning.runs.held_out import picture_file
 from annotation_backend.learning.runs.recording import end_lost_runs, is_running, recorded_run
 from annotation_backend.learning.runs.withdrawn import withdrawn_by_model
-from annotation_backend.learning.snapshot_training import take_snapshot, train_on_snapshot
+from annotation_backend.learning.snapshot_training import train_on_snapshot
 from annotation_backend.registry.models import Model
 from annotation_backend.supervision.presence import held
 from datasets.errors import RejectedInput, TryAgain

@@ -265,9 +265,9 @@ def test_a_model_that_began_with_other_weights_is_not_that_of_a_choice(tmp_path:
         asked(tmp_path / "gone").is_that_of(begun)
 
 
-def test_an_ensemble_draws_each_member_as_its_fold_planned(tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["six-points", "unet-3d"])
+def test_an_ensemble_draws_each_member_as_its_fold_planned(method: str, tmp_path: Path) -> None:
     """Folds of other spacings plan other canvases and strides; all load, and each keeps its own."""
-    method = "six-points"
     others = [ball_example(number, shape=(48, 24, 6), spacing=(0.7, 0.7, 5.0)) for number in (3, 4)]
     chosen = choice(method, iterations=1)
     members = [train_method(chosen, examples) for examples in (EXAMPLES[:2], others)]

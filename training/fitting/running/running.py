@@ -69,6 +69,15 @@ class Running:
         return Precision(self.precision).mixed(device)
 
     @property
+    def described(self) -> dict[str, Any]:
+        """As plain JSON values: the precision that was asked for, the numbers that this is here, what is compiled."""
+        from training.fitting.running.layout import Precision
+        from training.segmenters.weights import best_device
+
+        numbers = str(Precision(self.precision).kind(best_device())).removeprefix("torch.")
+        return {"precision": self.precision, "numbers": numbers, "compiled": self.compiles}
+
+    @property
     def held_cases(self) -> dict[str, list[str]]:
         """The held-out cases, as `fit_network` takes them in `about`; nothing where there are none."""
         return {"held": sorted(example.case for example in self.held)} if self.held else {}
