@@ -36,6 +36,9 @@ from training.networks.planning import canvas_shape, coarser_spacing, plan_unet,
 from training.segmenters.volumes import View, VolumePlan, volume_input
 from training.segmenters.weights import best_device
 
+MADE = 1
+"""How cases are prepared here: another number whenever that changes, so that those of before are not taken."""
+
 
 @dataclass(frozen=True)
 class VolumeSettings:
@@ -188,7 +191,8 @@ class TileSampler:
         self._settings = settings
         self._canvas = plan.canvas
         seen_in = plan.canvas if plan.view is View.WHOLE else plan.spacing
-        rule = {"of": "volumes", "view": plan.view, "in": list(seen_in), "channels": [*plan.channels.items()]}
+        rule = {"of": "volumes", "made": MADE, "view": plan.view, "in": list(seen_in)}
+        rule |= {"channels": [*plan.channels.items()]}
         cases = [
             prepared_arrays(each, settings.channels, rule, prepared=prepared, make=partial(self._made, each, plan))
             for each in examples

@@ -31,5 +31,5 @@ METHOD = Method(
     bundle="training.exchange.bundle.volume_config:volume_config",
     iterations=1500,
     options=(BUDGET, VIEW),
-    plans_network=True,
+    planned={"network": "networks", "spacing": "spacings", "canvas": "canvases"},
 )
