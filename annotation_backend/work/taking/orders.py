@@ -65,7 +65,7 @@ def why_next(row: CaseStage, order: Order) -> str:
 
 
 def _mean_score(study: Study) -> Subquery | Value:
-    """What the model that draws in a study now says of its masks of a case; of others, and of former images, nothing."""
+    """What the model that draws in a study says of its masks of a case; of others, and of former images, nothing."""
     try:
         model = _drawing_model(study)
     except RejectedInput:  # none serves
