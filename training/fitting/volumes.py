@@ -65,7 +65,7 @@ class VolumeSettings:
     supervised: int = 2
     view: View = View.TILES
     augmentation: Augmentation = field(
-        default_factory=lambda: Augmentation(degrees=20.0, stretch=0.2, gamma=0.5, invert=0.2)
+        default_factory=lambda: Augmentation(turn=0.8, stretch=0.3, gamma=0.5, invert=0.2)
     )
 
     def __post_init__(self) -> None:
