@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -18,8 +19,9 @@ from training.exchange.bundle.importing import import_bundle
 from training.learned_cases import learned_cases, learned_digests
 from training.measures.metrics import dice
 from training.methods.loading import load_segmenter
-from training.model_package import read_description, read_package
+from training.model_package import read_description, read_package, write_package
 from training.segmenters.segmenter import SegmentationRequest
+from training.segmenters.volumes import View
 from training.table.table import method_called
 
 _TENSOR = {
