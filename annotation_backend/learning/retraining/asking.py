@@ -1,14 +1,14 @@
 """Asks for trainings: one waits in a study at a time, a second one is counted with it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
 from annotation_backend.accounts.models import User
-from annotation_backend.cases.models import Case
 from annotation_backend.learning.models import AskedBy, Run, RunStatus, TrainingAsk
 from annotation_backend.learning.retraining.rules import RetrainingRules, rules_of
 from annotation_backend.review.approvals import approved_reviews
@@ -84,9 +84,12 @@ def due(study: Study) -> AskedBy | None:
     if not clock and rules.after_cases is None:
         return None
     masks = [review.mask for review in approved_reviews(study=study)]
-    now = {(mask.case.code, mask.sha256) for mask in masks if not _is_held_back(mask.case, rules)}
+    approved = [
+        {"case": mask.case.code, "patient": mask.case.patient.code, "mask_sha256": mask.sha256} for mask in masks
+    ]
+    now = _learned(approved, rules)
     content = last.snapshot.content["cases"] if last is not None else []
-    before = {(str(entry["case"]), str(entry["mask_sha256"])) for entry in content}
+    before = _learned(content, rules)
     new_cases = {code for code, _ in now} - {code for code, _ in before}
     if rules.after_cases is not None and len(new_cases) >= rules.after_cases:
         return AskedBy.CASES
@@ -138,9 +141,14 @@ def _waits_after_failures(study: Study) -> bool:
     return timezone.now() - times[-1] < timedelta(days=min(2 ** (len(times) - 1), MOST_DAYS_OF_WAITING))
 
 
-def _is_held_back(case: Case, rules: RetrainingRules) -> bool:
-    """Whether a case is the external cohort's, of which nothing is learned."""
-    return rules.external is not None and rules.external.holds(SplitCase(case.code, case.patient.code, UNKNOWN))
+def _learned(entries: Iterable[Mapping[str, Any]], rules: RetrainingRules) -> set[tuple[str, str]]:
+    """Cases with their masks' digests, without those of the external cohort, of which nothing is learned."""
+    external = rules.external
+    return {
+        (str(entry["case"]), str(entry["mask_sha256"]))
+        for entry in entries
+        if external is None or not external.holds(SplitCase(str(entry["case"]), str(entry["patient"]), UNKNOWN))
+    }
 
 
 def _is_old(run: Run, days: int) -> bool:

@@ -38,7 +38,12 @@ def work_folder(
 
 def forget_withdrawn(study: Study) -> None:
     """Removes what trainings of a study that run no more keep of withdrawn patients: work folders, prepared cases."""
-    rows = Run.objects.filter(study=study).exclude(status=RunStatus.DONE).select_related("snapshot").order_by("pk")
+    rows = (
+        Run.objects.filter(study=study)
+        .exclude(status=RunStatus.DONE)
+        .select_related("snapshot")
+        .defer("figures", "losses")
+    )
     over = [run for run in rows if not is_running(run)]
     gone = withdrawn_in({run.snapshot for run in over})
     for run in over:

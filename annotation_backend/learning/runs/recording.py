@@ -50,12 +50,12 @@ def recorded_run(
         TryAgain: Another training of the study runs (``training-busy``).
         RejectedInput: The disk is full (``fit-disk-full``).
     """
+    asked = Run(study=snapshot.study, snapshot=snapshot, method=method, settings={**described, **(how or {})})
     if not is_first():
-        yield Run(study=snapshot.study, snapshot=snapshot, method=method, settings={**described, **(how or {})})
+        yield asked
         return
     with held("run", str(snapshot.study_id)) as holder:
-        run = _begun(snapshot, method, dict(described), holder)
-        run.settings = {**described, **(how or {})}
+        run = _begun(asked, holder)
         try:
             with full_disk_named():
                 yield run
@@ -89,12 +89,12 @@ def end_lost_runs(study: Study) -> int:
     return rows.update(status=RunStatus.STOPPED, ended=timezone.now(), holder="")
 
 
-def _begun(snapshot: Snapshot, method: str, described: dict[str, Any], holder: str) -> Run:
-    """The record of a training that begins or goes on."""
-    end_lost_runs(snapshot.study)
-    stopped = Run.objects.filter(snapshot=snapshot, method=method, status=RunStatus.STOPPED).order_by("-pk")
-    run = next((one for one in stopped if canonical_json(one.asked) == canonical_json(described)), None)
-    run = run or Run(study=snapshot.study, snapshot=snapshot, method=method, settings=described)
+def _begun(asked: Run, holder: str) -> Run:
+    """The record of a training that begins, or goes on under its former record."""
+    end_lost_runs(asked.study)
+    rows = Run.objects.filter(snapshot=asked.snapshot, method=asked.method, status=RunStatus.STOPPED).order_by("-pk")
+    run = next((one for one in rows if canonical_json(one.asked) == canonical_json(asked.asked)), asked)
+    run.settings = asked.settings
     run.status, run.holder, run.error, run.ended = RunStatus.RUNNING, holder, "", None
     run.code, run.environment = code(), environment()
     try:

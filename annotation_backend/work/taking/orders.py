@@ -8,8 +8,10 @@ from django.db.models import Avg, F, OuterRef, QuerySet, Subquery, Value
 from annotation_backend.cases.models import Case
 from annotation_backend.inference.models import InitialMask
 from annotation_backend.inference.serving.initial_masks import inputs_of
-from annotation_backend.registry.model_registry import serving_model
-from annotation_backend.registry.models import PromptKind
+from annotation_backend.inference.serving.serving import promoted_model
+from annotation_backend.labeling.interface.project_settings import last_settings
+from annotation_backend.registry.model_registry import find_model
+from annotation_backend.registry.models import Model, PromptKind
 from annotation_backend.stages.models import CaseStage
 from annotation_backend.studies.models import Study
 from annotation_backend.work.models import ComparedMasks, Disagreement
@@ -63,9 +65,9 @@ def why_next(row: CaseStage, order: Order) -> str:
 
 
 def _mean_score(study: Study) -> Subquery | Value:
-    """What the model that serves a study says of its masks of a case; of others, and of former images, nothing."""
+    """What the model that draws in a study says of its masks of a case; of others, and of former images, nothing."""
     try:
-        model = serving_model(PromptKind.AUTOMATIC, study)
+        model = _drawing_model(study)
     except RejectedInput:  # none serves
         return Value(None, output_field=models.FloatField())
     current = {*inputs_of(list(Case.objects.in_use().with_images().filter(study=study)), model).values()}
@@ -73,3 +75,13 @@ def _mean_score(study: Study) -> Subquery | Value:
         case=OuterRef("case"), model=model, inputs_sha256__in=current, score__isnull=False
     )
     return Subquery(scores.order_by().values("case").annotate(mean=Avg("score")).values("mean"))
+
+
+def _drawing_model(study: Study) -> Model:
+    """The model whose masks annotators are shown: the one that the project's settings name, else the promoted one.
+
+    Raises:
+        RejectedInput: There is none.
+    """
+    named = last_settings(study).prompt_models.get(PromptKind.AUTOMATIC)
+    return promoted_model(PromptKind.AUTOMATIC, study) if named is None else find_model(named)

@@ -16,7 +16,7 @@ from annotation_backend.learning.examples.of_folder import examples_of_folder
 from annotation_backend.learning.examples.of_snapshot import examples_of_snapshot
 from annotation_backend.learning.examples.snapshots import take_snapshot
 from annotation_backend.learning.examples.training_examples import TrainingExamples
-from annotation_backend.learning.snapshot_training import work_folder
+from annotation_backend.learning.running.work_folders import work_folder
 from annotation_backend.learning.splitting.folds import planned_folds, require_apart
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes, write_json

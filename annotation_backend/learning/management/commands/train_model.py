@@ -20,7 +20,7 @@ from annotation_backend.learning.running.arguments import running_of
 from annotation_backend.learning.running.fold_tasks import FolderOfCases, read_folder, train_folds_on
 from annotation_backend.learning.running.prepared import prepared_cases
 from annotation_backend.learning.running.work_folders import work_folder
-from annotation_backend.learning.snapshot_training import train_on_snapshot
+from annotation_backend.learning.snapshot_training import COMPARING, train_on_snapshot
 from annotation_backend.learning.splitting.arguments import begun_rule, external_of, rule_of
 from annotation_backend.learning.splitting.folds import planned_folds, require_apart, split
 from annotation_backend.learning.training_arguments import add_training, choice_of, fold_numbers
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from training.methods.crossvalidation import TrainedFolds
 
 FEW_CASES = 10
-COMPARING = "comparing images: case"
 
 
 class Command(MaskloopCommand):
