@@ -62,6 +62,9 @@ class Run(models.Model):
     figures = models.JSONField(default=list, help_text="Each held-out case as drawn by the fold that never saw it")
     summary = models.JSONField(default=dict, help_text="Of the figures")
     findings = models.JSONField(default=list, help_text="What is to be said of its cases and folds, one text each")
+    drafts = models.JSONField(
+        default=list, help_text="What became of models' drafts on the way to the snapshot's masks"
+    )
     error = models.TextField(blank=True)
     model = models.OneToOneField(Model, null=True, on_delete=models.PROTECT, related_name="run")
     started = models.DateTimeField(auto_now_add=True, db_index=True)

@@ -33,9 +33,7 @@ def require_fitting(options: dict[str, Any]) -> None:
     method = options["method"]
     if method != DEFAULT_METHOD:
         _refuse_given(options, ("steps",), DEFAULT_METHOD, "Give --iterations.")
-    for name, owners in option_owners().items():
-        if method not in owners:
-            _refuse_given(options, (name,), " or ".join(owners), "Leave it out.")
+    require_own_options(options, method)
     if options["steps"] is not None and options["iterations"] is not None:
         _refuse("--steps and --iterations are the same; give one of them.")
     _require_name(options["name"] or method, options["model_version"] or "1")
@@ -43,6 +41,17 @@ def require_fitting(options: dict[str, Any]) -> None:
         _require_approved(options)
     else:
         _require_folder(options)
+
+
+def require_own_options(options: dict[str, Any], method: str) -> None:
+    """Refuses options of other methods.
+
+    Raises:
+        RejectedInput: ``option-elsewhere``.
+    """
+    for name, owners in option_owners().items():
+        if method not in owners:
+            _refuse_given(options, (name,), " or ".join(owners), "Leave it out.")
 
 
 def _require_name(name: str, version: str) -> None:

@@ -15,6 +15,7 @@ from annotation_backend.learning.fold_training import ProgressOf, fit_all, packa
 from annotation_backend.learning.models import Run, Snapshot
 from annotation_backend.learning.retraining.kept_folds import keep_folds
 from annotation_backend.learning.running.work_folders import described, forget_withdrawn, work_folder
+from annotation_backend.learning.runs.drafts import draft_outcomes
 from annotation_backend.learning.runs.held_out import HeldOut
 from annotation_backend.learning.runs.recording import Recorder, recorded_run
 from annotation_backend.learning.splitting.folds import planned_folds, require_apart
@@ -75,6 +76,7 @@ def train_on_snapshot(
     settings, work = described(choice, rule, external), work_folder(snapshot, choice, rule, external)
     try:
         with recorded_run(snapshot, choice.method.name, settings, how=running.described) as run:
+            run.drafts = draft_outcomes(snapshot)
             if begun is not None:
                 begun(run)
             _train(run, _Asked(choice, rule, external, work, name, running), progress_of)

@@ -57,13 +57,13 @@ def add_training(parser: ArgumentParser) -> None:
         f"{name}: {preset.help} ({method})" for method in trainable for name, preset in method.presets.items()
     )
     parser.add_argument("--preset", metavar="NAME", help=f"settings that go together: {presets}")
-    _add_options(parser.add_argument_group("of some methods"))
+    add_options(parser.add_argument_group("of some methods"))
     add_running(parser)
     add_cohort(parser, required=False)
     _add_folder(parser.add_argument_group("with --cohort"))
 
 
-def _add_options(group: Any) -> None:
+def add_options(group: Any) -> None:
     """Adds the options of single methods, each once."""
     for name, owners in option_owners().items():
         option = next(iter(owners.values()))

@@ -68,6 +68,7 @@ class RetrainingForm(forms.Form):
         """
         values = dict(self.cleaned_data)
         document, chosen = values.pop("document"), values.pop("external")
+        external: ExternalCohort | None
         if document is not None:
             external = read_external(document.read(MOST_BYTES + 1))
         else:

@@ -14,6 +14,7 @@ from annotation_backend.learning.pages.runs import shown_run
 from annotation_backend.learning.retraining.asking import failed_ask, needless_ask
 from annotation_backend.learning.retraining.rules import rules_of
 from annotation_backend.learning.runs.comparing import PairedFigures, paired_figures
+from annotation_backend.learning.runs.learning_curve import curves_of
 from annotation_backend.learning.runs.tracing import trace_of
 from annotation_backend.learning.runs.withdrawn import withdrawn_by_model
 from annotation_backend.registry.models import Model, Promotion, PromptKind
@@ -26,7 +27,7 @@ from datasets.errors import RejectedInput
 MOST_RUNS = 20
 MOST_HISTORY = 30
 
-LARGE = ("figures", "losses", "settings", "environment", "folds", "code")
+LARGE = ("figures", "drafts", "losses", "settings", "environment", "folds", "code")
 """What the list of runs does not read."""
 
 
@@ -49,6 +50,7 @@ def model_list(request: HttpRequest, study: Study) -> HttpResponse:
             for model in models
         ],
         "runs": [shown_run(run) for run in runs],
+        "curves": curves_of(study),
         "may_change": may(request, Role.DATA_MANAGER),
         "may_look": may(request, Role.DATA_MANAGER, Role.RADIOLOGIST),
     }

@@ -109,20 +109,17 @@ def paired_figures(first: Run, second: Run) -> PairedFigures:
 
 def paired_by_patient(one: Mapping[str, float], other: Mapping[str, float]) -> PairedFigures:
     """The figures of two models by patient, of the same patients."""
-    from training.measures.intervals import mean_interval
-    from training.measures.statistics import compare, mean_sd
+    from training.measures import comparison
 
-    names = sorted(one)
-    interval = mean_interval([one[name] - other[name] for name in names], names)
-    found = compare(one, other)
+    paired = comparison.paired_by_patient(one, other, {})
+    first, second = paired.means
     return PairedFigures(
-        found.n,
-        mean_sd(list(one.values())).mean or 0.0,
-        mean_sd(list(other.values())).mean or 0.0,
-        found.mean_difference or 0.0,
-        interval.lower,
-        interval.upper,
-        found.wilcoxon_p,
+        paired.found.n,
+        first or 0.0,
+        second or 0.0,
+        paired.found.mean_difference or 0.0,
+        *paired.interval,
+        paired.found.wilcoxon_p,
     )
 
 

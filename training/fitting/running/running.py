@@ -48,6 +48,8 @@ class Running:
         compiles: Whether networks are compiled before they learn.
         board: Folder of what TensorBoard shows; None for none.
         prepared: Where cases are kept as networks see them; None for nowhere.
+        inputs: Digest of the images and masks that are learned from, by which a checkpoint is known
+            (`training.fitting.prepared_examples.inputs_of`); empty where nobody says.
         held: Examples of patients that are held out to stop early.
         smaller: Options that make a step smaller, by their flags, for people whose memory is too small.
     """
@@ -56,6 +58,7 @@ class Running:
     compiles: bool = False
     board: Path | None = None
     prepared: PreparedCases | None = None
+    inputs: str = ""
     held: "Sequence[Example]" = ()
     smaller: tuple[str, ...] = ()
 
