@@ -55,7 +55,7 @@ class Command(MaskloopCommand):
 
     def _add_training(self, group: Any) -> None:
         group.add_argument("--configuration", default="3d_fullres", help="default 3d_fullres")
-        group.add_argument("--fold", default="0", help="to train, or all (default 0)")
+        group.add_argument("--fold", default="0", help="to train or to predict with (default 0); import joins all")
         group.add_argument("--trainer", default="nnUNetTrainer", help="default nnUNetTrainer; nnUNetTrainer_1epoch …")
         group.add_argument("--iterations", type=int, metavar="N", help="iterations an epoch (default nnU-Net's 250)")
         group.add_argument("--resume", action="store_true", help="go on with a training that was stopped")
