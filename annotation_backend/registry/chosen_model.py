@@ -13,6 +13,7 @@ from django.db import DatabaseError
 
 from annotation_backend.registry.model_registry import converted_package, find_model, models_folder
 from datasets.errors import RejectedInput
+from training.learned_cases import learned_cases
 from training.methods.crossvalidation import FOLDS_NAME, FoldSegmenters, TrainedFolds
 from training.methods.mean import MeanSegmenter
 from training.model_package import DESCRIPTION_NAME, ModelDescription, read_description
@@ -117,9 +118,7 @@ def seen_cases(model: ChosenModel, cases: Sequence[str]) -> list[str]:
     """The cases with the name of a training example of the model; none for folds, which are not tried on their own."""
     if model.is_of_folds:
         return []
-    single = model.members or (model,)
-    fits = [dict(each.description.parameters.get("fit", {})).get("members", []) for each in single]
-    learned = {case for members in fits for member in members for case in member.get("cases", [])}
+    learned = {case for each in model.members or (model,) for case in learned_cases(each.description, cases)}
     return [case for case in cases if case in learned]
 
 

@@ -108,7 +108,7 @@ def compare_evaluations(documents: Sequence[Document]) -> tuple[ComparedMeasure,
         for measure in one
         if measure in other
     ]
-    rows = [ComparedMeasure(*names, paired.found, paired.without) for *names, paired in pairs]
+    rows = [ComparedMeasure(one, other, measure, paired.found, paired.without) for one, other, measure, paired in pairs]
     t_tests = adjusted([row.found.t_test_p for row in rows])
     wilcoxons = adjusted([row.found.wilcoxon_p for row in rows])
     return tuple(

@@ -32,5 +32,5 @@ class MeanSegmenter:
         total = np.zeros(grid.shape, dtype=np.float32)
         for answer in answers:
             grid.require_match(answer.grid, what="The answers of the models of a mean")
-            total += answer.data
+            total += np.asarray(answer.data, dtype=np.float32)
         return Segmentation(Volume(total / np.float32(len(answers)), grid), self._title)

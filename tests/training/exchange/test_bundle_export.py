@@ -15,6 +15,7 @@ from tests.training.support.ball_examples import ball_example
 from tests.training.support.method_walk import small_package
 from training.exchange.bundle.export import export_bundle
 from training.exchange.bundle.importing import import_bundle
+from training.learned_cases import learned_cases, learned_digests
 from training.measures.metrics import dice
 from training.methods.loading import load_segmenter
 from training.model_package import read_description, read_package
@@ -110,13 +111,18 @@ def test_a_bundle_is_whole_and_comes_back_as_the_model(method: str, tmp_path: Pa
     export_bundle(tmp_path / "again", description, tensors)
     for path in (tmp_path / "bundle").rglob("*.*"):
         assert path.read_bytes() == (tmp_path / "again" / path.relative_to(tmp_path / "bundle")).read_bytes()
-    back = import_bundle(tmp_path / "bundle", tmp_path / "back", name="back", version="1")
-    restored, their_tensors = read_package(tmp_path / "back", expected_digest=back)
+    with pytest.raises(RejectedInput, match="bundle-own"):
+        import_bundle(tmp_path / "bundle", tmp_path / "back", name="back", version="1", label="Oedema")
+    found = import_bundle(tmp_path / "bundle", tmp_path / "back", name="back", version="1", label="Tumour")
+    assert found.findings == ()
+    restored, their_tensors = read_package(tmp_path / "back", expected_digest=found.digest)
+    assert learned_cases(restored, ["case-0", "case-1", "case-2"]) == ["case-0", "case-1"]
+    assert learned_digests(restored) == learned_digests(description)
     assert restored.method is description.method
     assert {*their_tensors} == {*tensors}
     for name, tensor in tensors.items():
         np.testing.assert_array_equal(their_tensors[name], tensor.astype(their_tensors[name].dtype))
-    load_segmenter(tmp_path / "back", expected_digest=back)
+    load_segmenter(tmp_path / "back", expected_digest=found.digest)
 
 
 @pytest.mark.slow
