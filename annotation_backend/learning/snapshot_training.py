@@ -12,7 +12,7 @@ from django.db import transaction
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.registration.volumes import case_volumes, picture_plane
 from annotation_backend.labeling.models import CaseMask
-from annotation_backend.learning.fold_training import ProgressOf, fit_all, package_final, train_folds, write_ensemble
+from annotation_backend.learning.fold_training import fit_all, package_final, train_folds, write_ensemble
 from annotation_backend.learning.learned_images import label_to_learn, role_of_kind
 from annotation_backend.learning.models import Run, Snapshot
 from annotation_backend.learning.runs.drafts import draft_outcomes
@@ -29,6 +29,7 @@ from datasets.errors import RejectedInput
 from datasets.files import canonical_json, is_unchanged, sha256_of_bytes, write_json
 from datasets.formats.nifti import read_mask
 from datasets.image.mask import Mask, label_alone
+from datasets.progress import ProgressOf
 from datasets.study.splits.external import ExternalCohort
 from datasets.study.splits.rule import SplitName, SplitRule
 from datasets.study.splits.split_case import SplitCase

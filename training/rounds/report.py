@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from statistics import mean
 
+from training.evaluation.learning_curve import CurvePoint, curve_plot, difference
 from training.evaluation.page import card, whole_page
 from training.measures.bootstrap import Interval
 from training.measures.metrics import is_miss
-from training.reports.learning_curve import CurvePoint, curve_plot, difference
 from training.reports.model_report import PAGE_NAME, ModelReport
 from training.reports.sheets import Column, Figure, Sheet, Value, as_html, sheets_of
 from training.rounds.plan import RoundsPlan
