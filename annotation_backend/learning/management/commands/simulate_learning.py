@@ -108,14 +108,14 @@ class Command(MaskloopCommand):
                 Cleaning(options["cleaning"] or Cleaning.NONE),
             )
 
+        findings: tuple[str, ...] = ()
         if options["study"] is not None:
-            found, findings = self._in_study(options, rules), ()
+            found = self._in_study(options, rules)
         else:
             examples, channels = _examples(options)
-            numbers = options["rounds"], options["patients"]
+            findings, numbers = examples.findings, (options["rounds"], options["patients"])
             request = RoundsRequest(examples, rules(channels, TUMOUR), *numbers, options["out"], options["about"])
             found = simulate_rounds(request, self.progress, running=running_of(options))
-            findings = examples.findings
         self._tell(found)
         return found, list(findings)
 
