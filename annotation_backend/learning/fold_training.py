@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from annotation_backend.learning.training_examples import TrainingExamples
+from annotation_backend.learning.examples.training_examples import TrainingExamples
 from datasets.errors import RejectedInput
 from datasets.progress import ProgressOf
 from datasets.study.splits.left_out import learned_from

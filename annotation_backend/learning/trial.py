@@ -1,7 +1,7 @@
 """Trial of models on a folder of images and masks with simulated users; no database is needed."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from annotation_backend.commandline.cohort_arguments import Named, by_kind
 from annotation_backend.registry.chosen_model import ChosenModel, seen_cases
 from datasets.errors import RejectedInput
+from datasets.files import sha256_of_file
 from datasets.finding import Finding
 from datasets.formats.nifti import write_mask
 from datasets.progress import Progress
@@ -166,17 +167,49 @@ def _made(path: Path) -> Path:
     return path
 
 
-def document_of(found: Evaluation, model: ChosenModel, cohort: Cohort) -> dict[str, Any]:
-    """The JSON document of a trial, with the model's method, images and folds, and the cases that it learned from."""
+def document_of(
+    found: Evaluation,
+    model: ChosenModel,
+    cohort: Cohort,
+    *,
+    masks: Path | None = None,
+    patients: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """The JSON document of a trial, with the model's method, images and folds, and the cases that it learned from.
+
+    Args:
+        found: The trial.
+        model: The model.
+        cohort: Its cases.
+        masks: Folder of the masks that were drawn, by whose digests a report knows them again; None for none.
+        patients: Code of each case's patient; None where nothing says.
+    """
     document = found.as_dict()
+    drawn = [] if masks is None else [(case.case, mask_file(masks, found.model, case.case)) for case in found.cases]
+    known = {"masks": {case: sha256_of_file(path) for case, path in drawn}, "patients": dict(patients or {})}
     document["summary"] |= {
         "mask_values": list(cohort.cases[0].values),
-        "method": model.description.method.name,
+        "method": model.method_name,
         "images": list(model.description.kinds),
         "folds": [list(fold) for fold in model.folds],
         "learned_from": seen_cases(model, [case.case for case in cohort.cases]),
-    }
+    } | {name: values for name, values in known.items() if values}
     return document
+
+
+def require_names(models: Sequence[ChosenModel]) -> None:
+    """Refuses two models of one name: their masks and evaluations would lie at one place.
+
+    Raises:
+        RejectedInput: ``models-one-name``.
+    """
+    words = [plain_word(model.title) for model in models]
+    if twice := sorted({model.title for model in models if words.count(plain_word(model.title)) > 1}):
+        raise RejectedInput(
+            "models-one-name",
+            f"Two models are called {' or '.join(twice)}, so that files of one would pass for those of the other.",
+            remedy="Call them otherwise, e.g. first=FOLDER second=FOLDER.",
+        )
 
 
 def require_clicks_for(models: Sequence[ChosenModel]) -> None:
@@ -194,9 +227,9 @@ def require_clicks_for(models: Sequence[ChosenModel]) -> None:
 
 
 def comparison_of(documents: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Paired tests between models on the cases they share, as plain values."""
+    """Paired tests between models over the patients of the cases they share, as plain values."""
     return [
-        {"first": row.first, "second": row.second, "measure": row.measure} | asdict(row.found)
+        {"first": row.first, "second": row.second, "measure": row.measure, "without": row.without} | asdict(row.found)
         for row in compare_evaluations(documents)
     ]
 

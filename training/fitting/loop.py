@@ -103,7 +103,7 @@ class _Fit:
         require_shares(batch, settings.accumulate, self.processes)
         purpose = sha256_of_bytes(canonical_json(about))
         scaler = self._precision.scaler(self._device)
-        self.state = State(network, settings, purpose, scaler=scaler, processes=self.processes)
+        self.state = State(network, settings, purpose, inputs=running.inputs, scaler=scaler, processes=self.processes)
         self._shown = compiled(network, self._device) if running.compiles else network
         self.held = HeldOut(held, settings, self.processes)
         self._last: Learned | None = None

@@ -30,6 +30,7 @@ from training.networks.slice_networks import SliceNetwork
 from training.networks.unet25d import NEIGHBOURS
 from training.segmenters.slices.slice_plan import Copies, Crop, Planes, SlicePlan
 from training.segmenters.weights import best_device
+from training.table.option import FIRST_WEIGHTS
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ class SliceSettings:
             batch=choice.option("batch"),
             empty_slices=choice.option("empty_slices"),
             variation=Variation(choice.option("variation")),
-            epochs=None if choice.iterations else choice.option("epochs"),
+            epochs=choice.option("epochs"),
         )
 
     @property
@@ -145,7 +146,7 @@ def fit(
         progress=progress,
         running=running,
     )
-    begun = {"first_weights": weights.sha256} if weights.sha256 else {}
+    begun = {FIRST_WEIGHTS: weights.sha256} if weights.sha256 else {}
     # How many members there are, the package says.
     plan = {name: value for name, value in settings.plan.parameters.items() if name != "members"}
     return Trained(choice, plan | begun, [half_precision(network)], [losses])

@@ -72,7 +72,8 @@ class Method:
         options: Its options beside those that all methods have.
         presets: Values of its options that go together, by a name.
         sees_all_images: Whether it learns from all images that every case has where none are named, or from the first.
-        plans_network: Whether each fold plans its network from its own cases, so that an ensemble keeps several plans.
+        planned: Parameters that each fold plans from its own cases, each with the name under which an ensemble keeps
+            those of all its members.
     """
 
     name: str
@@ -97,7 +98,7 @@ class Method:
     options: tuple[Option, ...] = ()
     presets: Mapping[str, Preset] = field(default_factory=dict, hash=False)
     sees_all_images: bool = False
-    plans_network: bool = False
+    planned: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __str__(self) -> str:
         return self.name

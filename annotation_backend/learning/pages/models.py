@@ -11,7 +11,7 @@ from annotation_backend.accounts.models import Role
 from annotation_backend.learning.models import Run, RunStatus, TrainingAsk
 from annotation_backend.learning.pages.forms import RetrainingForm
 from annotation_backend.learning.pages.runs import shown_run
-from annotation_backend.learning.retraining.asking import failed_ask
+from annotation_backend.learning.retraining.asking import failed_ask, needless_ask
 from annotation_backend.learning.retraining.rules import rules_of
 from annotation_backend.learning.runs.comparing import PairedFigures, paired_figures
 from annotation_backend.learning.runs.learning_curve import curves_of
@@ -109,7 +109,9 @@ def _with_figures(study: Study) -> list[Model]:
 
 
 def _compared(first: Model, second: Model) -> dict[str, Any]:
-    runs = {run.model_id: run for run in Run.objects.filter(model__in=[first, second]).select_related("model")}
+    runs = {
+        run.model_id: run for run in Run.objects.filter(model__in=[first, second]).select_related("model", "snapshot")
+    }
     one, other = runs[first.pk], runs[second.pk]
     found: PairedFigures | RejectedInput
     try:
@@ -123,5 +125,6 @@ def _compared(first: Model, second: Model) -> dict[str, Any]:
 
 def _retraining_of(study: Study) -> dict[str, Any]:
     waiting = TrainingAsk.objects.filter(study=study, begun__isnull=True).first()
-    form = RetrainingForm(initial=RetrainingForm.values_of(rules_of(study)))
-    return {"form": form, "waiting": waiting, "failed": failed_ask(study)}
+    rules = rules_of(study)
+    form = RetrainingForm(initial=RetrainingForm.values_of(rules), bound=rules.external)
+    return {"form": form, "waiting": waiting, "failed": failed_ask(study), "needless": needless_ask(study)}

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annotation_backend.learning.training_examples import TrainingExamples
+from annotation_backend.learning.examples.training_examples import TrainingExamples
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes, write_bytes
 from datasets.progress import ProgressOf

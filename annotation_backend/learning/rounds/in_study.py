@@ -23,16 +23,11 @@ from annotation_backend.inference.serving.initial_masks import initial_masks
 from annotation_backend.labeling.models import Annotation, Correction, CorrectionKind
 from annotation_backend.labeling.versions.assembly import assemble
 from annotation_backend.labeling.versions.corrections import correct
-from annotation_backend.learning.learned_images import role_of_kind
+from annotation_backend.learning.examples.learned_images import role_of_kind
+from annotation_backend.learning.examples.snapshots import take_snapshot
 from annotation_backend.learning.models import Run, RunStatus
-from annotation_backend.learning.retraining.kept_folds import keep_folds
 from annotation_backend.learning.rounds.in_folder import written_rounds
-from annotation_backend.learning.snapshot_training import (
-    examples_of_snapshot,
-    take_snapshot,
-    train_on_snapshot,
-    work_folder,
-)
+from annotation_backend.learning.snapshot_training import train_on_snapshot
 from annotation_backend.registry.models import Model
 from annotation_backend.review.models import Verdict, approved_review
 from annotation_backend.review.services import decide
@@ -188,12 +183,12 @@ class StudyLoop:
         self.models[models] = run.model
 
     def _trained(self, count: int) -> Run:
-        snapshot, choice = take_snapshot(self._study), self._rules.choice_for(count)
-        patients = examples_of_snapshot(snapshot, choice.channels, choice.label).patients
-        work = work_folder(snapshot, choice, self._split, None)
-        keep_folds(work, self._split, patients, study=self._study, method=choice.method.name)
         return train_on_snapshot(
-            snapshot, choice, progress_of=self._progress_of, rule=self._split, running=self._running
+            take_snapshot(self._study),
+            self._rules.choice_for(count),
+            progress_of=self._progress_of,
+            rule=self._split,
+            running=self._running,
         )
 
 

@@ -87,7 +87,7 @@ def _curve(runs: Sequence[Run], outcomes: Mapping[str, Mapping[str, Any]]) -> St
     points = [_point(run, shared, outcomes, "changed") for run in runs]
     acted = [_point(run, shared, outcomes, "actions") for run in runs]
     bare = [_without(outcomes, name) for name in ("changed", "actions")]
-    rows = [_row(point, other, outcomes, run) for point, other, run in zip(points, acted, runs, strict=True)]
+    rows = [_row(point, own, outcomes, run) for point, own, run in zip(points, acted, runs, strict=True)]
     if bare[0].work:
         rows.insert(0, _row(bare[0], bare[1], outcomes, None))
     plots = {

@@ -15,9 +15,9 @@ from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.exclusion import exclude
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.versions.assembly import assemble
+from annotation_backend.learning.examples.snapshots import take_snapshot
 from annotation_backend.learning.models import AskedBy, Run, RunStatus, TrainingAsk
 from annotation_backend.learning.retraining.rules import rules_of
-from annotation_backend.learning.snapshot_training import take_snapshot
 from annotation_backend.registry.model_registry import promote, serving_model
 from annotation_backend.registry.models import Model, Promotion, PromptKind
 from annotation_backend.supervision.presence import held

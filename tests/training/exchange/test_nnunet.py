@@ -12,15 +12,20 @@ from datasets.errors import RejectedInput
 from datasets.formats.nifti import read_mask, read_volume
 from tests.training.support.ball_examples import ball_example
 from tests.training.support.foreign_models import ARCHITECTURE, PlainUNet, write_results
+from training.exchange.imported import Imported
 from training.exchange.nnunet.dataset import dataset_folder_name, write_dataset, write_splits
 from training.exchange.nnunet.environment import MADE_BY, VARIABLE, NnunetEnvironment
 from training.exchange.nnunet.network import converted_weights, network_plan
 from training.exchange.nnunet.results import import_results
 from training.methods.loading import load_segmenter
 from training.model_package import read_description
-from training.segmenters.nnunet import nnunet_network, resampled
+from training.segmenters.imported.nnunet import nnunet_network, resampled
 from training.segmenters.segmenter import SegmentationRequest
 from training.segmenters.weights import with_weights
+
+
+def _import(results: Path, package: Path) -> Imported:
+    return import_results(results, package, name="nnunet", version="1", kinds=["t1"], axcodes="RAS")
 
 
 def test_the_network_says_what_nnunets_own_layout_says() -> None:
@@ -38,7 +43,7 @@ def test_the_network_says_what_nnunets_own_layout_says() -> None:
 
 def test_a_result_folder_becomes_a_model_that_draws(tmp_path: Path) -> None:
     results = write_results(tmp_path)
-    digest = import_results(results, tmp_path / "model", kinds=["t1"], name="nnunet", version="1")
+    digest = _import(results, tmp_path / "model").digest
     description = read_description(tmp_path / "model")
     assert {*description.inputs} == {"nnunet_plans", "nnunet_checkpoints"}
     example = ball_example(2)
@@ -74,14 +79,14 @@ def _mirrored(grid):  # type: ignore[no-untyped-def]
 def test_what_is_not_drawn_here_is_refused(changed: dict, code: str, tmp_path: Path) -> None:  # type: ignore[type-arg]
     results = write_results(tmp_path, changed=changed)
     with pytest.raises(RejectedInput, match=code):
-        import_results(results, tmp_path / "model", kinds=["t1"], name="nnunet", version="1")
+        _import(results, tmp_path / "model")
     assert not (tmp_path / "model").exists()
 
 
 def test_a_checkpoint_with_code_is_refused_and_nothing_runs(tmp_path: Path) -> None:
     results = write_results(tmp_path, extra=_Bomb(tmp_path / "ran"))
     with pytest.raises(RejectedInput, match="nnunet-pickled"):
-        import_results(results, tmp_path / "model", kinds=["t1"], name="nnunet", version="1")
+        _import(results, tmp_path / "model")
     assert not (tmp_path / "ran").exists()
 
 

@@ -38,7 +38,7 @@ METHOD = Method(
 )
 
 
-def fit(choice, examples, *, checkpoints, progress):
+def fit(choice, examples, *, checkpoints, progress, running):
     import numpy as np
 
     from training.fitting.choice import Trained
@@ -93,8 +93,9 @@ def small_package(method: Method, folder: Path) -> None:
         function_called(method.convert)(folder)
     elif method.name == "imported-bundle":
         write_foreign_bundle(folder.parent / "foreign")
-        import_bundle(folder.parent / "foreign", folder, name="small", version="1", kinds=("t1",))
+        import_bundle(folder.parent / "foreign", folder, name="small", version="1", kinds=("t1",), label="Tumour")
     elif method.name == "nnunet":
-        import_results(write_results(folder.parent / "results"), folder, kinds=("t1",), name="small", version="1")
+        results = write_results(folder.parent / "results")
+        import_results(results, folder, name="small", version="1", kinds=("t1",), axcodes="RAS")
     else:
         convert_medsam_vit(write_checkpoint(folder.parent / "medsam_vit_b.pth"), folder)

@@ -1,4 +1,4 @@
 """MONAI Bundles: a package goes out as a bundle, and a bundle made elsewhere becomes a package.
 
-Imports nothing else of `training.exchange`.
+Imports `training.exchange.imported`.
 """

@@ -8,6 +8,7 @@ from typing import Any
 from datasets.study.image_kind import ImageKind
 from datasets.study.protocol import Modality
 from training.exchange.bundle.networks import BundleNetworks
+from training.learned_cases import learned_digests
 from training.model_package import ModelDescription
 
 _PACKAGES = ("monai", "torch", "numpy")
@@ -22,7 +23,7 @@ _README = """# {title}
 
 Weights: `models/model.pt` (a state dict, read with `weights_only=True`) and the same tensors in
 `models/model.safetensors`, each once. Provenance: `configs/metadata.json` holds the digest of the model's package and
-those of what it learned from. {licence}
+those of what it learned from, and of the name of each case. {licence}
 """
 
 _RUN = """Needs MONAI, nibabel and scikit-image, and nothing else. Lay each case in a folder of its own with the files
@@ -80,6 +81,7 @@ def metadata(
             "label": label,
             "name": description.name,
             "parameters": kept,
+            "learned_from": learned_digests(description),
         },
     }
 

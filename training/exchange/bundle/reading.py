@@ -6,17 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from datasets.errors import RejectedInput
-from training.segmenters.bundle_plan import INFERER_ARGUMENTS, TARGET, TRANSFORMS, BundlePlan, not_allowed
-from training.segmenters.postprocessing import Cleaning
+from training.exchange.bundle.output import output_of, unmapped
+from training.exchange.bundle.placing import Placing
+from training.segmenters.imported.bundle_plan import INFERER_ARGUMENTS, TARGET, TRANSFORMS, BundlePlan, not_allowed
 
 _LIMIT = 1 << 22
 _MOST_REFERENCES = 20
+_SHOWN = 40
 
 _WITHOUT_EFFECT = ("CastToTyped", "EnsureChannelFirstd", "EnsureTyped", "LoadImaged", "ToDeviced", "ToTensord")
 """Transforms of files and types, which our images do not need."""
-
-_SAVED = ("EnsureTyped", "Invertd", "SaveImaged", "ToDeviced", "ToTensord")
-"""Transforms of a prediction that say nothing of what is drawn."""
 
 _WITHOUT_MEANING = ("keys", "allow_missing_keys", "lazy", "dtype", "source_key", "labels", "start_coord_key")
 """Arguments of transforms that say nothing of what is drawn here."""
@@ -43,24 +42,31 @@ def read_json(path: Path) -> dict[str, Any]:
         ) from error
 
 
-def plan_of(config: Mapping[str, Any], channel: int | None) -> BundlePlan:
-    """The plan of a bundle's ``inference.json``.
+def plan_of(
+    config: Mapping[str, Any], *, channel: int | None, placing: Placing, called: Mapping[str, str]
+) -> tuple[BundlePlan, list[str]]:
+    """The plan of a bundle's ``inference.json``, and findings.
 
     Args:
         config: The whole document.
         channel: Of the output that is the label; None for the only one that is not background.
+        placing: What a person says of the images.
+        called: What the bundle calls the channels of its output, by number.
 
     Raises:
-        RejectedInput: It holds code where plain values are needed (``bundle-code``), or something that is not drawn
-            here (``bundle-unmapped``), which the message names.
+        RejectedInput: It holds code where plain values are needed (``bundle-code``), something that is not drawn here
+            (``bundle-unmapped``), which the message names, or what a person said as well (``bundle-placed``).
     """
     network = dict(_object(config, "network_def"))
-    name = _short(network, "networks.nets", "network")
-    steps = [step for each in _transforms(config, "preprocessing") for step in _step(each)]
-    exclusive, cleaning = _output(_transforms(config, "postprocessing"))
+    name, outputs = _short(network, "networks.nets", "network"), network.get("out_channels", 1)
+    if type(outputs) is not int:
+        raise not_allowed("network", "a number of outputs that is none")
+    steps, findings = placing.placed([step for each in _transforms(config, "preprocessing") for step in _step(each)])
     if channel is None:
-        channel = _only_channel(int(network.get("out_channels", 1)))
-    return BundlePlan(network | {TARGET: name}, tuple(steps), _window(config), channel, exclusive, cleaning)
+        channel = _only_channel(outputs, called)
+    exclusive, cleaning = output_of(_transforms(config, "postprocessing"), channel=channel, outputs=outputs)
+    plan = BundlePlan(network | {TARGET: name}, tuple(steps), _window(config), channel, exclusive, cleaning)
+    return plan, findings
 
 
 def _object(config: Mapping[str, Any], part: str) -> Mapping[str, Any]:
@@ -124,10 +130,10 @@ def _step(step: Mapping[str, Any]) -> list[dict[str, Any]]:
     if name in _WITHOUT_EFFECT:
         return []
     if name not in TRANSFORMS:
-        raise _refusal("preprocessing", name)
+        raise unmapped("preprocessing", name)
     keys = step.get("keys", "image")
     if keys not in ("image", ["image"]):
-        raise _refusal("preprocessing", f"{name} of other keys than image")
+        raise unmapped("preprocessing", f"{name} of other keys than image")
     kept = {key: value for key, value in step.items() if key not in _WITHOUT_MEANING}
     # A mode for each key, of which there is one.
     return [{key: value[0] if key == "mode" and isinstance(value, list) else value for key, value in kept.items()}]
@@ -140,43 +146,19 @@ def _window(config: Mapping[str, Any]) -> dict[str, Any]:
             return {}
         case "SlidingWindowInferer":
             if "roi_size" not in inferer:
-                raise _refusal("inferer", "a sliding window without a size")
+                raise unmapped("inferer", "a sliding window without a size")
             return {name: value for name, value in inferer.items() if name in INFERER_ARGUMENTS}
         case other:
-            raise _refusal("inferer", other)
+            raise unmapped("inferer", other)
 
 
-def _output(steps: list[dict[str, Any]]) -> tuple[bool, Cleaning]:
-    """Whether the channels exclude each other, and the cleaning of the mask."""
-    exclusive, cleaning = False, Cleaning.NONE
-    for step in steps:
-        match step[TARGET]:
-            case "Activationsd":
-                exclusive = exclusive or bool(step.get("softmax"))
-            case "AsDiscreted":
-                exclusive = exclusive or bool(step.get("argmax"))
-                if step.get("threshold") not in (None, 0.5):
-                    raise _refusal("postprocessing", "another threshold than 0.5")
-            case "KeepLargestConnectedComponentd":
-                cleaning = Cleaning.LARGEST_COMPONENT
-            case name if name not in _SAVED:
-                raise _refusal("postprocessing", str(name))
-    return exclusive, cleaning
-
-
-def _only_channel(outputs: int) -> int:
+def _only_channel(outputs: int, called: Mapping[str, str]) -> int:
     if outputs <= 2:
         return outputs - 1
+    named = ", ".join(f"{number} {name[:_SHOWN]}" for number, name in called.items())
     raise RejectedInput(
         "bundle-class",
-        f"The network has {outputs} output channels; which one is the label is not said.",
-        remedy="Name it with --class, as network_data_format in metadata.json counts them.",
-    )
-
-
-def _refusal(part: str, what: str) -> RejectedInput:
-    return RejectedInput(
-        "bundle-unmapped",
-        f"The bundle's {part} has {what[:60]}, which Maskloop cannot do.",
-        remedy=f"Maskloop knows {', '.join(TRANSFORMS)}, SlidingWindowInferer and SimpleInferer; change the bundle.",
+        f"The network has {outputs} output channels; which one is the label is not said."
+        + (f" Its metadata calls them {named}." if named else ""),
+        remedy="Name it with --class.",
     )

@@ -1,4 +1,4 @@
 """nnU-Net in an environment of its own: a dataset goes out, a result folder comes back as a package.
 
-Imports nothing else of `training.exchange`.
+Imports `training.exchange.imported`.
 """

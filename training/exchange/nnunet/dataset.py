@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 PROVENANCE = "maskloop"
 """Key of `dataset.json`, which nnU-Net leaves alone and lays beside its results."""
 
+AXCODES = "RAS"
+"""Where the axes of all files of a dataset of ours run."""
+
 DATASET_NAME = "dataset.json"
 SPLITS_NAME = "splits_final.json"
 

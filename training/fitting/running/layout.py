@@ -43,11 +43,6 @@ class Precision(StrEnum):
         return torch.amp.GradScaler(device.type, enabled=self.kind(device) is torch.float16)
 
 
-def mixed_precision(device: torch.device) -> Any:
-    """The block in which a network answers in the device's fastest numbers."""
-    return Precision.AUTO.mixed(device)
-
-
 def channels_last(dimensions: int) -> torch.memory_format:
     """The memory layout in which convolutions of two or three dimensions are fastest."""
     return torch.channels_last_3d if dimensions == 3 else torch.channels_last

@@ -48,6 +48,8 @@ class Running:
         compiles: Whether networks are compiled before they learn.
         board: Folder of what TensorBoard shows; None for none.
         prepared: Where cases are kept as networks see them; None for nowhere.
+        inputs: Digest of the images and masks that are learned from, by which a checkpoint is known
+            (`training.fitting.prepared_examples.inputs_of`); empty where nobody says.
         held: Examples of patients that are held out to stop early.
         smaller: Options that make a step smaller, by their flags, for people whose memory is too small.
     """
@@ -56,6 +58,7 @@ class Running:
     compiles: bool = False
     board: Path | None = None
     prepared: PreparedCases | None = None
+    inputs: str = ""
     held: "Sequence[Example]" = ()
     smaller: tuple[str, ...] = ()
 
@@ -64,6 +67,15 @@ class Running:
         from training.fitting.running.layout import Precision
 
         return Precision(self.precision).mixed(device)
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """As plain JSON values: the precision that was asked for, the numbers that this is here, what is compiled."""
+        from training.fitting.running.layout import Precision
+        from training.segmenters.weights import best_device
+
+        numbers = str(Precision(self.precision).kind(best_device())).removeprefix("torch.")
+        return {"precision": self.precision, "numbers": numbers, "compiled": self.compiles}
 
     @property
     def held_cases(self) -> dict[str, list[str]]:

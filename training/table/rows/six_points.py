@@ -11,5 +11,5 @@ METHOD = Method(
     serves_first=(PromptType.EXTREME_POINTS,),
     fit="training.fitting.six_points:fit",
     iterations=600,
-    plans_network=True,
+    planned={"network": "networks", "spacing": "spacings"},
 )

@@ -3,21 +3,21 @@
 import shutil
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from annotation_backend.commandline.arguments import MaskloopCommand, a_path
 from annotation_backend.commandline.cohort_arguments import add_cohort
-from annotation_backend.learning.models import Snapshot
-from annotation_backend.learning.nnunet_cases import export_cases
+from annotation_backend.learning.exchange.imported import a_kind, axcodes, name_of, registered_or_written
+from annotation_backend.learning.exchange.nnunet_cases import export_cases
 from annotation_backend.learning.splitting.arguments import add_splitting
 from annotation_backend.learning.training_arguments import names, seed
-from annotation_backend.registry.imported import a_kind, name_of, registered_or_written
-from annotation_backend.registry.model_registry import register_package
-from annotation_backend.registry.models import Model
 from annotation_backend.studies.arguments import add_study
 from datasets.errors import RejectedInput
 from training.exchange.nnunet.environment import MADE_BY, NnunetEnvironment
-from training.model_package import read_description
+from training.exchange.nnunet.result_folder import trained_folds
+
+if TYPE_CHECKING:
+    from training.exchange.imported import Imported
 
 _STEPS = ("export", "plan", "train", "predict", "import")
 
@@ -55,7 +55,12 @@ class Command(MaskloopCommand):
 
     def _add_training(self, group: Any) -> None:
         group.add_argument("--configuration", default="3d_fullres", help="default 3d_fullres")
-        group.add_argument("--fold", default="0", help="to train, or all (default 0)")
+        group.add_argument(
+            "--fold",
+            metavar="K",
+            help="to train, from 0, or all (default 0); to predict with (default: all trained folds, which import "
+            "joins as well)",
+        )
         group.add_argument("--trainer", default="nnUNetTrainer", help="default nnUNetTrainer; nnUNetTrainer_1epoch …")
         group.add_argument("--iterations", type=int, metavar="N", help="iterations an epoch (default nnU-Net's 250)")
         group.add_argument("--resume", action="store_true", help="go on with a training that was stopped")
@@ -63,54 +68,51 @@ class Command(MaskloopCommand):
         group.add_argument("--results", type=a_path, metavar="FOLDER", help="result folder (default: the one trained)")
         group.add_argument("--input", type=a_path, metavar="FOLDER", help="images to predict, CASE_0000.nii.gz")
         group.add_argument("--out", type=a_path, metavar="FOLDER", help="of predicted masks, or of the package")
-        group.add_argument("--images", nargs="+", type=a_kind, metavar="KIND", help="kind of each channel to import")
+        group.add_argument(
+            "--images",
+            nargs="+",
+            type=a_kind,
+            default=(),
+            metavar="KIND",
+            help="kind of each channel to import, in their order; an export of ours says it itself",
+        )
         group.add_argument("--model-version", default="1", metavar="VERSION", help="of the imported model (default 1)")
         group.add_argument(
-            "--axcodes", default="RAS", metavar="CODE", help="where the axes of the files it learned from run"
+            "--axcodes",
+            type=axcodes,
+            metavar="CODE",
+            help="where the axes of the files run that it learned from, such as LPS; an export of ours says it itself",
         )
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Does one step."""
         step = options["step"]
         if step == "export":
-            return export_cases(options, self.progress("exporting case"))
+            return export_cases(options, self.progress)
         if step == "import":
-            return self._import(options), []
+            return self._import(options)
         environment = NnunetEnvironment.found(options["work"], options["environment"])
         arguments = {"plan": _plan, "train": _train, "predict": _predict}[step](options)
         environment.run(step, arguments, iterations=options["iterations"] if step == "train" else None)
         self.say(f"nnU-Net's {step} is done; nnunet-{step}.log in the work folder holds what it said.")
         return {"step": step}, []
 
-    def _import(self, options: dict[str, Any]) -> dict[str, Any]:
+    def _import(self, options: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         from training.exchange.nnunet.results import import_results
 
-        if not options["images"]:
-            raise RejectedInput("options-incomplete", "import needs --images.", remedy="Name each channel's kind.")
         name, version = name_of(options["name"] or "nnunet", options["work"]), options["model_version"]
 
-        def write(package: Path) -> str:
+        def write(package: Path) -> "Imported":
             return import_results(
                 _results(options),
                 package,
-                kinds=options["images"],
                 name=name,
                 version=version,
-                axcodes=options["axcodes"],
+                kinds=options["images"],
+                axcodes=options["axcodes"] or "",
             )
 
-        return registered_or_written(
-            self, write, title=f"{name}-{version}", folder=options["out"], register=_registered
-        )
-
-
-def _registered(package: Path) -> Model:
-    """The model of a package, traced to the snapshot that it learned from where that is ours."""
-    digest = read_description(package).inputs.get("snapshot", "")
-    snapshot = Snapshot.objects.filter(digest=digest).first()
-    if snapshot is None:
-        return register_package(package)
-    return register_package(package, snapshot_digest=digest, study=snapshot.study)
+        return registered_or_written(self, write, title=f"{name}-{version}", folder=options["out"])
 
 
 def _plan(options: dict[str, Any]) -> list[str]:
@@ -120,15 +122,17 @@ def _plan(options: dict[str, Any]) -> list[str]:
 
 
 def _train(options: dict[str, Any]) -> list[str]:
-    which = [str(options["number"]), options["configuration"], options["fold"]]
+    which = [str(options["number"]), options["configuration"], options["fold"] or "0"]
     return [*which, "-tr", options["trainer"], "-device", options["device"], *(["--c"] if options["resume"] else [])]
 
 
 def _predict(options: dict[str, Any]) -> list[str]:
     if options["input"] is None or options["out"] is None:
         raise RejectedInput("options-incomplete", "predict needs --input and --out.", remedy="See --help.")
-    places = ["-i", str(options["input"]), "-o", str(options["out"]), "-m", str(_results(options))]
-    return [*places, "-f", options["fold"], "-device", options["device"], "-npp", "1", "-nps", "1"]
+    results = _results(options)
+    places = ["-i", str(options["input"]), "-o", str(options["out"]), "-m", str(results)]
+    folds = [options["fold"]] if options["fold"] else list(trained_folds(results))
+    return [*places, "-f", *folds, "-device", options["device"], "-npp", "1", "-nps", "1"]
 
 
 def _results(options: dict[str, Any]) -> Path:

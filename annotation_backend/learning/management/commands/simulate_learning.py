@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from annotation_backend.commandline.arguments import MaskloopCommand, a_path
 from annotation_backend.commandline.cohort_arguments import add_cohort, add_device, use_device
-from annotation_backend.learning.learned_images import kinds_to_learn, label_to_learn
+from annotation_backend.learning.examples.learned_images import kinds_to_learn, label_to_learn
+from annotation_backend.learning.examples.of_folder import examples_of_folder
+from annotation_backend.learning.examples.training_examples import TrainingExamples
+from annotation_backend.learning.refused_options import require_own_options
 from annotation_backend.learning.rounds.in_folder import RoundsRequest, phantom_examples, simulate_rounds
 from annotation_backend.learning.rounds.in_study import StudyRounds, simulate_in_study
 from annotation_backend.learning.running.arguments import add_running, running_of
@@ -15,10 +18,8 @@ from annotation_backend.learning.training_arguments import (
     add_options,
     choice_of,
     names,
-    require_own_options,
     seed,
 )
-from annotation_backend.learning.training_examples import TrainingExamples, examples_of_folder
 from annotation_backend.studies.services import find_study
 from datasets.errors import RejectedInput
 from datasets.image.mask import TUMOUR
@@ -108,23 +109,22 @@ class Command(MaskloopCommand):
                 Cleaning(options["cleaning"] or Cleaning.NONE),
             )
 
-        findings: tuple[str, ...] = ()
         if options["study"] is not None:
-            found = self._in_study(options, rules)
+            found, findings = self._in_study(options, rules), list[str]()
         else:
             examples, channels = _examples(options)
-            findings, numbers = examples.findings, (options["rounds"], options["patients"])
+            numbers = options["rounds"], options["patients"]
             request = RoundsRequest(examples, rules(channels, TUMOUR), *numbers, options["out"], options["about"])
             found = simulate_rounds(request, self.progress, running=running_of(options))
+            findings = list(examples.findings)
         self._tell(found)
-        return found, list(findings)
+        return found, findings
 
     def _in_study(
         self, options: dict[str, Any], rules: "Callable[[tuple[str, ...], str], RoundsRules]"
     ) -> dict[str, Any]:
         study = find_study(options["study"])
-        takes_all = method_called(options["method"]).sees_all_images
-        kinds = kinds_to_learn(study.protocol, None if takes_all else study.protocol.required[:1])
+        kinds = kinds_to_learn(study.protocol, sees_all_images=method_called(options["method"]).sees_all_images)
         folds = DEFAULT_FOLDS if options["folds"] is None else options["folds"]
         wanted = StudyRounds(
             study,

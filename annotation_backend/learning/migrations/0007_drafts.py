@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("learning", "0005_one_at_a_time")]
+    dependencies = [("learning", "0006_findings_and_external_cohort")]
 
     operations = [
         migrations.AddField(

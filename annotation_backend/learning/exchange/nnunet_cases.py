@@ -2,15 +2,18 @@
 
 from typing import Any
 
-from annotation_backend.learning.learned_images import kinds_to_learn, label_to_learn
-from annotation_backend.learning.snapshot_training import examples_of_snapshot, take_snapshot
+from annotation_backend.learning.examples.learned_images import kinds_to_learn, label_to_learn
+from annotation_backend.learning.examples.of_folder import examples_of_folder
+from annotation_backend.learning.examples.of_snapshot import examples_of_snapshot
+from annotation_backend.learning.examples.snapshots import take_snapshot
+from annotation_backend.learning.examples.training_examples import TrainingExamples
+from annotation_backend.learning.retraining.rules import held_back
 from annotation_backend.learning.splitting.arguments import external_of, rule_of
-from annotation_backend.learning.splitting.folds import planned_folds
-from annotation_backend.learning.training_examples import TrainingExamples, examples_of_folder
+from annotation_backend.learning.splitting.folds import planned_folds, require_apart
 from annotation_backend.studies.arguments import study_of
 from datasets.errors import RejectedInput
 from datasets.image.mask import TUMOUR
-from datasets.progress import Progress
+from datasets.progress import ProgressOf
 from datasets.study.splits.rule import SplitName, SplitRule
 from training.exchange.nnunet.dataset import SPLITS_NAME, dataset_folder_name, write_dataset, write_splits
 
@@ -18,22 +21,24 @@ USUAL_FOLDS = 5
 """nnU-Net's own number."""
 
 
-def export_cases(options: dict[str, Any], progress: Progress) -> tuple[dict[str, Any], list[str]]:
+def export_cases(options: dict[str, Any], progress_of: ProgressOf) -> tuple[dict[str, Any], list[str]]:
     """Writes ``raw/DatasetXXX_name`` and ``preprocessed/DatasetXXX_name/splits_final.json`` in the work folder.
 
     Args:
         options: Of the command `nnunet`.
-        progress: Called with the cases written, and those to write.
+        progress_of: Makes the progress display of each part.
 
     Returns:
         The result as plain values, and findings.
 
     Raises:
-        RejectedInput: As the trainings of other methods, or a dataset of this number is there already.
+        RejectedInput: As the trainings of other methods, also for cases of the external cohort (``split-leak``), or a
+            dataset of this number is there already.
     """
     work = options["work"].absolute()
     name = dataset_folder_name(options["number"], options["name"] or "maskloop")
     examples, kinds, label = _examples(options)
+    require_apart(examples, progress=progress_of("comparing images: case"))
     rule = rule_of(options) or SplitRule(SplitName.STRATIFIED, folds=USUAL_FOLDS, seed=options["seed"])
     folds = planned_folds(examples, work / "folds" / name, rule).folds
     cases = sorted(examples.cases)
@@ -45,7 +50,7 @@ def export_cases(options: dict[str, Any], progress: Progress) -> tuple[dict[str,
         kinds=kinds,
         label=label,
         inputs=examples.inputs,
-        progress=progress,
+        progress=progress_of("exporting case"),
     )
     write_splits(work / "preprocessed" / name / SPLITS_NAME, folds, examples.patients)
     document = {"dataset": name, "cases": cases, "images": list(kinds), "label": label, "folds": len(folds)}
@@ -58,7 +63,8 @@ def _examples(options: dict[str, Any]) -> tuple[TrainingExamples, tuple[str, ...
     if options["cohort"] is None:
         study = study_of(options)
         label = label_to_learn(study.protocol, options["label"])
-        kinds = kinds_to_learn(study.protocol, options["channels"] or study.protocol.required[:1])
+        kinds = kinds_to_learn(study.protocol, options["channels"], sees_all_images=False)
+        external = held_back(study, external)
         return examples_of_snapshot(take_snapshot(study), kinds, label, external=external), tuple(kinds), label
     if not (options["image_glob"] and options["mask_glob"]):
         raise RejectedInput("options-incomplete", "--cohort needs --image-glob and --mask-glob.", remedy="See --help.")

@@ -1,0 +1,1 @@
+"""Models that come from other programs, and cases that go to nnU-Net. Imports `learning.splitting`."""

@@ -1,0 +1,1 @@
+"""Tests of `learning.exchange` and of the commands that use it."""
