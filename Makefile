@@ -18,9 +18,10 @@ help:
 	@echo "make setup              the environment that both share"
 	@echo "make check              linters, types, floors and migrations only"
 	@echo "make docs               the documentation as a site in site/; a broken link fails"
-	@echo "make bench              speed of curation, prompted models and mask codecs, beside their peers (20 minutes)"
+	@echo "make bench              speed of curation, prompted models and mask codecs, beside their peers (half an hour)"
 	@echo "make models COHORT=...  train the shipped models anew (three hours; goes on after a stop)"
-	@echo "make study              recovery of known motion, a cohort of 200, coverage of intervals (an hour; goes on after a stop)"
+	@echo "make study [COHORT=...] recovery of known motion, a cohort of 200, coverage of intervals (an hour; goes on after a stop);"
+	@echo "                        with the patients' folder also the default settings against MSTT-199's (ten hours)"
 
 setup: $(READY) secrets
 
@@ -65,6 +66,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.mask_codec
 	$(BIN)/python -m benchmarks.prompted_speed training/pretrained/two-stage training/pretrained/clicks-2d
 	$(BIN)/python -m benchmarks.training.epoch
+	$(BIN)/python -m benchmarks.slice_planes
 
 # The shipped models anew, with the folds that their cards' figures come from: make models COHORT=folder
 T1 := --cohort "$(COHORT)" --image-glob '*/MR_T1_image.nii.gz' --mask-glob '*/MR_T1_mask.nii.gz'
@@ -84,3 +86,4 @@ study: setup
 	$(BIN)/python -m benchmarks.registration.recovery --results study/recovery.jsonl
 	$(BIN)/python -m benchmarks.cohort --patients 200 --folder study/cohort
 	$(BIN)/python -m benchmarks.interval_coverage | tee study/interval-coverage.md
+	$(if $(COHORT),$(BIN)/python -m benchmarks.training.presets $(T1),@echo "The preset mstt-199 against the default settings: make study COHORT=folder of the patients")

@@ -25,6 +25,7 @@ class EventKind(models.TextChoices):
     RELEASE_DOWNLOADED = "release-downloaded", "Downloaded a release"
     MASK_DOWNLOADED = "mask-downloaded", "Downloaded a mask"
     AUDIT_DOWNLOADED = "audit-downloaded", "Downloaded the audit log or times"
+    SIMULATED = "simulated", "A simulated annotator worked on a case"
 
 
 PULSES = (EventKind.TASK_ACTIVE, EventKind.PAGE_ACTIVE, EventKind.PAGE_IDLE)

@@ -7,7 +7,7 @@ from annotation_backend.cases.models import Case
 from annotation_backend.history.models import Event, EventKind
 from annotation_backend.studies.models import Study
 
-DETAILS = ("page", "release", "mask", "format", "rows")
+DETAILS = ("page", "release", "mask", "format", "rows", "actions", "seconds")
 """What a detail may say. None of it is free text: no name, address, path or secret gets into the history."""
 
 _LONGEST = 60

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from training.prompts.prompt import Box, Click, PointMm, Prompts
 from training.prompts.prompt_document import from_document
 from training.table.method import PromptType
 
+if TYPE_CHECKING:
+    from training.segmenters.segmenter import Segmentation
+
 _SUFFIX = ".nii.gz"
 
 _WORDS = {PromptType.EXTREME_POINTS: "extreme points", PromptType.BOX: "boxes", PromptType.POINT: "clicks"}
@@ -38,27 +41,29 @@ class Outputs:
     Args:
         mask: File of the mask.
         probability: File of the probability; None for none.
+        uncertainty: File of the uncertainty, voxel by voxel; None for none.
         overwrite: Whether existing files may be replaced.
     """
 
     mask: Path
     probability: Path | None = None
+    uncertainty: Path | None = None
     overwrite: bool = False
 
     def require_free(self, inputs: Sequence[Path]) -> None:
         """Refuses before anything is computed.
 
         Raises:
-            RejectedInput: A name does not end with .nii.gz, both names are one file, or a file exists already, is a
+            RejectedInput: A name does not end with .nii.gz, two names are one file, or a file exists already, is a
                 folder, or is an input.
         """
-        paths = [path for path in (self.mask, self.probability) if path is not None]
+        paths = [path for path in (self.mask, self.probability, self.uncertainty) if path is not None]
         if not all(path.name.endswith(_SUFFIX) for path in paths) or len({path.resolve() for path in paths}) < len(
             paths
         ):
             raise RejectedInput(
                 "output-name",
-                f"The names of mask and probability must differ and end with {_SUFFIX}.",
+                f"The names of mask, probability and uncertainty must differ and end with {_SUFFIX}.",
                 remedy="Rename them.",
             )
         if {path.resolve() for path in paths} & {path.resolve() for path in inputs}:
@@ -202,14 +207,15 @@ def segment_files(
         model: The model.
         volumes: From `read_images`.
         prompts: In millimetres.
-        outputs: Files of mask and probability.
+        outputs: Files of mask, probability and uncertainty.
         previous: File of a previous probability, for methods that refine it.
 
     Returns:
         A report as plain JSON values: model, images, size of the mask, and what the model used.
 
     Raises:
-        RejectedInput: The model cannot use the prompts or the images.
+        RejectedInput: The model cannot use the prompts or the images, or does not say how sure it is
+            (``uncertainty-none``).
     """
     from training.segmenters.segmenter import SegmentationRequest
 
@@ -230,8 +236,11 @@ def segment_files(
         slices=slices,
         previous=earlier,
         modality=modality_of(target),
+        wants_uncertainty=outputs.uncertainty is not None,
     )
     answer = model.segmenter().segment(request)
+    if outputs.uncertainty is not None:
+        write_volume(outputs.uncertainty, _uncertainty(answer, model))
     mask = Mask((np.asarray(answer.probability.data) > 0.5).astype(np.uint8), grid)
     write_mask(outputs.mask, mask)
     if outputs.probability is not None:
@@ -244,6 +253,16 @@ def segment_files(
         "score": answer.score,
         "used": dict(answer.used),
     }
+
+
+def _uncertainty(answer: "Segmentation", model: ChosenModel) -> Volume:
+    if answer.uncertainty is None:
+        raise RejectedInput(
+            "uncertainty-none",
+            f"{model.title} does not say how sure it is.",
+            remedy="Leave --uncertainty out, or choose a model that draws by itself, such as unet-25d or unet-3d.",
+        )
+    return answer.uncertainty
 
 
 def _pointed_at(prompts: Prompts, pictures: PicturePlane) -> tuple[int, ...] | None:

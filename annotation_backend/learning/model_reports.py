@@ -1,6 +1,7 @@
 """Reports of models from files: evaluations, models that are tried anew, a table of cases, images and masks."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,10 +17,12 @@ from annotation_backend.learning.trial import (
     mask_file,
     plain_word,
     refusals,
+    require_names,
 )
-from annotation_backend.registry.chosen_model import choose_model
+from annotation_backend.registry.chosen_model import ChosenModel
+from annotation_backend.registry.tried_models import name_and_rest, named_model
 from datasets.errors import MaskloopError, RejectedInput
-from datasets.files import write_bytes, write_json
+from datasets.files import sha256_of_file, write_bytes, write_json
 from datasets.progress import Progress
 from datasets.study.cohort import LoadedCase, load, read_cohort
 from datasets.study.cohort_values import with_mask_values
@@ -91,18 +94,24 @@ def write_report(request: ReportRequest, progress_of: Callable[[str], Progress])
     """Reads or makes the evaluations and writes the page and its CSVs.
 
     Raises:
-        RejectedInput: As `read_models`, `read_case_table`, `facts_of`, `choose_model` and `cohort_for`; a file cannot
-            be read; a model is named without a cohort to try it on (``report-no-cohort``).
+        RejectedInput: As `read_models`, `read_case_table`, `facts_of`, `named_model` and `cohort_for`; a file cannot
+            be read; a model is named without a cohort to try it on (``report-no-cohort``); two models that are tried
+            have one name (``models-one-name``).
     """
-    from training.reports.case_facts import facts_of, mask_differences, read_case_table
+    from training.reports.case_facts import facts_of, mask_differences
     from training.reports.case_images import images_of
     from training.reports.model_report import PAGE_NAME, model_report
     from training.reports.scores import read_models
 
-    table = {} if request.case_table is None else read_case_table(_text(request.case_table))
+    table = case_table(request.case_table)
     read = _Read()
+    tried = {given: named_model(given) for given in request.given if not _is_file(given)}
+    require_names([tried[given] for given in request.given if given in tried])
     for given in request.given:
-        _add(request, given, read, progress_of)
+        if given in tried:
+            _try(request, tried[given], read, progress_of)
+        else:
+            _read_file(given, read)
     models = read_models(read.documents, clicks=request.clicks)
     facts_of(models, table, {})  # what is refused is refused before images are read
     cases = {case for model in models for case in model.scores}
@@ -138,35 +147,48 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
     write_json(folder / LIST_NAME, {"files": list(files)})
 
 
-def _add(request: ReportRequest, given: str, read: _Read, progress_of: Callable[[str], Progress]) -> None:
-    """Reads one evaluation, or tries one model."""
-    name, is_named, rest = given.partition("=")
-    if not is_named or Path(given).exists():
-        name, rest = "", given
-    if Path(rest).is_file():
-        document = _document(Path(rest))
-        read.documents.append((name, document))
-        read.documents.extend(("", each) for each in document.get("against", ()))
-        return
-    model = choose_model(rest)
+def case_table(path: Path | None) -> dict[str, dict[str, str]]:
+    """The rows of a file of cases, by case; none where there is no file.
+
+    Raises:
+        RejectedInput: It cannot be read, or is no table of cases.
+    """
+    from training.reports.case_facts import read_case_table
+
+    return {} if path is None else read_case_table(_text(path))
+
+
+def _is_file(given: str) -> bool:
+    return Path(name_and_rest(given)[1]).is_file()
+
+
+def _read_file(given: str, read: _Read) -> None:
+    name, path = name_and_rest(given)
+    document = _document(Path(path))
+    read.documents.append((name, document))
+    read.documents.extend(("", each) for each in document.get("against", ()))
+
+
+def _try(request: ReportRequest, model: ChosenModel, read: _Read, progress_of: Callable[[str], Progress]) -> None:
+    """Tries one model; its masks and its evaluation lie under its name."""
     if request.cohort is None:
         raise RejectedInput(
             "report-no-cohort",
             f"{model.title} is a model, and there is no cohort to try it on.",
             remedy="Give --cohort, --image-glob and --mask-glob, or the file of an evaluation instead.",
         )
-    cohort = cohort_for(model, request.cohort)
+    cohort, masks = cohort_for(model, request.cohort), request.out / MASKS
     found = evaluate_model(
         model,
         cohort.cases,
         EvaluationPlan(seeds=1) if request.clicks is None else EvaluationPlan(clicks=request.clicks, seeds=1),
         resample=request.cohort.resample,
-        masks=request.out / MASKS,
+        masks=masks,
         progress=progress_of(f"{model.title}: session"),
     )
-    document = document_of(found, model, cohort)
+    document = document_of(found, model, cohort, masks=masks)
     write_json(request.out / EVALUATIONS / f"{plain_word(model.title)}.json", document)
-    read.documents.append((name, document))
+    read.documents.append((model.title, document))
     read.findings.extend(refusals(found, cohort.findings))
 
 
@@ -202,17 +224,38 @@ def _text(path: Path) -> str:
 
 
 def _mask_of(request: ReportRequest, read: _Read) -> "MaskOf":
-    """Finds masks by the titles of the models, whatever the report calls them."""
-    titles: dict[str, list[str]] = {}
+    """Finds masks by the titles of the models, whatever the report calls them.
+
+    Raises:
+        RejectedInput: The mask that lies there is another model's, or of another time (``report-other-mask``).
+    """
+    documents: dict[str, list[dict[str, Any]]] = {}
     for name, document in read.documents:
-        titles.setdefault(name or str(document["model"]), []).append(str(document["model"]))
+        documents.setdefault(name or str(document["model"]), []).append(document)
+    owners = Counter(title for those in documents.values() for title in {str(each["model"]) for each in those})
     folders = [folder for folder in (request.masks, request.out / MASKS) if folder is not None]
 
     def found(name: str, case: str) -> Path | None:
-        paths = (mask_file(folder, title, case) for folder in folders for title in titles[name])
-        return next((path for path in paths if path.is_file()), None)
+        of_case = (each for each in documents[name] if any(row["case"] == case for row in each["cases"]))
+        pairs = [(each, mask_file(folder, str(each["model"]), case)) for each in of_case for folder in folders]
+        there = [(each, path) for each, path in pairs if path.is_file()]
+        own = (path for each, path in there if _is_own(each, case, path, alone=owners[str(each["model"])] == 1))
+        mask = next(own, None)
+        if mask is None and there:
+            raise RejectedInput(
+                "report-other-mask",
+                "The mask that lies there is not the one that was evaluated.",
+                remedy="Let evaluate_model write masks and evaluation at once, each model under its own name.",
+            )
+        return mask
 
     return found
+
+
+def _is_own(document: Mapping[str, Any], case: str, path: Path, *, alone: bool) -> bool:
+    """Whether a mask is the one that was evaluated; where an earlier version does not say, by its title alone."""
+    digests = document["summary"].get("masks")
+    return digests.get(case) == sha256_of_file(path) if isinstance(digests, dict) else alone
 
 
 def _loaded(request: ReportRequest, wanted: set[str], read: _Read) -> Iterator[LoadedCase]:

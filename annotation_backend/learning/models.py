@@ -1,6 +1,7 @@
 """Snapshot (the frozen list of approved masks a model learned from), Run, and when a study trains again by itself."""
 
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -31,6 +32,10 @@ class Snapshot(models.Model):
         return tuple(str(entry["case"]) for entry in self.content["cases"])
 
 
+HOW_IT_RAN = ("precision", "numbers", "compiled")
+"""Settings of a run on which nothing depends that is learned."""
+
+
 class RunStatus(models.TextChoices):
     """Status of a run."""
 
@@ -56,6 +61,10 @@ class Run(models.Model):
     losses = models.JSONField(default=list)
     figures = models.JSONField(default=list, help_text="Each held-out case as drawn by the fold that never saw it")
     summary = models.JSONField(default=dict, help_text="Of the figures")
+    findings = models.JSONField(default=list, help_text="What is to be said of its cases and folds, one text each")
+    drafts = models.JSONField(
+        default=list, help_text="What became of models' drafts on the way to the snapshot's masks"
+    )
     error = models.TextField(blank=True)
     model = models.OneToOneField(Model, null=True, on_delete=models.PROTECT, related_name="run")
     started = models.DateTimeField(auto_now_add=True, db_index=True)
@@ -68,6 +77,11 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"run {self.pk} ({self.method})"
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The settings without those of how it ran, which change nothing but the rounding of numbers."""
+        return {name: value for name, value in self.settings.items() if name not in HOW_IT_RAN}
 
     @property
     def folder(self) -> Path:
@@ -115,6 +129,7 @@ class Retraining(models.Model):
     method = models.CharField(max_length=60)
     folds = models.PositiveIntegerField(default=0, help_text="0: one model of all cases, without figures")
     iterations = models.PositiveIntegerField(null=True, help_text="None: the method's own number")
+    external = models.JSONField(null=True, help_text="Document of the cohort that no training of the study may read")
     person = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+", help_text="Or a command")
     created = models.DateTimeField(auto_now_add=True, db_index=True)
 

@@ -1,17 +1,16 @@
 """The arguments of `train_model`, and the combinations that are refused."""
 
 from argparse import ArgumentParser, ArgumentTypeError
-from typing import Any, NoReturn
+from typing import Any
 
 from annotation_backend.commandline.arguments import a_path
 from annotation_backend.commandline.cohort_arguments import add_cohort, add_device
 from annotation_backend.learning.running.arguments import add_running
-from annotation_backend.learning.splitting.arguments import add_splitting, is_split
+from annotation_backend.learning.splitting.arguments import add_splitting
 from datasets.errors import RejectedInput
 from datasets.image.mask import TUMOUR
 from datasets.study.splits.split_case import LARGEST_SEED
 from training.fitting.choice import TrainingChoice
-from training.model_package import ModelDescription
 from training.segmenters.postprocessing import Cleaning
 from training.table.method import Method
 from training.table.option import Option
@@ -19,21 +18,6 @@ from training.table.table import method_called, trainable_methods
 
 DEFAULT_METHOD = "unet-25d"
 """What is trained where no method is named, and by Label Studio's button."""
-
-_FOLDER_ONLY = (
-    "image_glob",
-    "mask_glob",
-    "mask_value",
-    "resample",
-    "case_table",
-    "without",
-    "out",
-    "model_version",
-    "fold",
-    "cleaning",
-    "scheduler",
-)
-"""Options that go with --cohort."""
 
 
 def add_training(parser: ArgumentParser) -> None:
@@ -73,15 +57,15 @@ def add_training(parser: ArgumentParser) -> None:
         f"{name}: {preset.help} ({method})" for method in trainable for name, preset in method.presets.items()
     )
     parser.add_argument("--preset", metavar="NAME", help=f"settings that go together: {presets}")
-    _add_options(parser.add_argument_group("of some methods"))
+    add_options(parser.add_argument_group("of some methods"))
     add_running(parser)
     add_cohort(parser, required=False)
     _add_folder(parser.add_argument_group("with --cohort"))
 
 
-def _add_options(group: Any) -> None:
+def add_options(group: Any) -> None:
     """Adds the options of single methods, each once."""
-    for name, owners in _owners().items():
+    for name, owners in option_owners().items():
         option = next(iter(owners.values()))
         default = f", default {option.default_text}" if option.default_text else ""
         axes = max(each.axes for each in owners.values())
@@ -94,7 +78,7 @@ def _add_options(group: Any) -> None:
         )
 
 
-def _owners() -> dict[str, dict[str, Option]]:
+def option_owners() -> dict[str, dict[str, Option]]:
     """The options of single methods by name, each by the method that has it."""
     found: dict[str, dict[str, Option]] = {}
     for method in trainable_methods():
@@ -119,27 +103,6 @@ def _add_folder(group: Any) -> None:
     group.add_argument("--fold", type=int, metavar="K", help="only fold K, from 1, so that machines share the work")
     group.add_argument("--model-version", metavar="VERSION", help="version of the model (default 1)")
     group.add_argument("--cleaning", choices=list(Cleaning), help="post-processing of a final model (default none)")
-
-
-def require_fitting(options: dict[str, Any]) -> None:
-    """Refuses options that belong to another training, or that lack another option.
-
-    Raises:
-        RejectedInput: The message names the options.
-    """
-    method = options["method"]
-    if method != DEFAULT_METHOD:
-        _refuse_given(options, ("steps",), DEFAULT_METHOD, "Give --iterations.")
-    for name, owners in _owners().items():
-        if method not in owners:
-            _refuse_given(options, (name,), " or ".join(owners), "Leave it out.")
-    if options["steps"] is not None and options["iterations"] is not None:
-        _refuse("--steps and --iterations are the same; give one of them.")
-    _require_name(options["name"] or method, options["model_version"] or "1")
-    if options["cohort"] is None:
-        _require_approved(options)
-    else:
-        _require_folder(options)
 
 
 def choice_of(options: dict[str, Any], channels: tuple[str, ...], label: str) -> TrainingChoice:
@@ -201,47 +164,3 @@ def fold_numbers(fold: int | None, count: int) -> list[int]:
 def names(value: str) -> tuple[str, ...]:
     """An argparse type: names with commas between them."""
     return tuple(name.strip() for name in value.split(",") if name.strip())
-
-
-def _require_name(name: str, version: str) -> None:
-    """Refuses a bad name before hours of training, rather than after them."""
-    try:
-        ModelDescription(name, version, method_called(DEFAULT_METHOD), {}, {})
-    except RejectedInput as error:
-        raise RejectedInput(
-            "model-name",
-            "A name may hold small letters, digits and hyphens, a version letters, digits, dots and hyphens; "
-            "at most 64 characters each.",
-            remedy="Correct --name or --model-version.",
-        ) from error
-
-
-def _require_approved(options: dict[str, Any]) -> None:
-    _refuse_given(options, _FOLDER_ONLY, "a folder", "Give --cohort, or leave it out.")
-    if is_split(options) != options["ensemble"]:
-        _refuse("--folds N or --split, and --ensemble go together on approved masks, which give one registered model.")
-
-
-def _require_folder(options: dict[str, Any]) -> None:
-    if not (options["image_glob"] and options["mask_glob"] and options["out"]):
-        _refuse("--cohort needs --image-glob, --mask-glob and --out.")
-    _refuse_given(options, ("channels",), "approved masks", "Name the globs, e.g. --image-glob t1=… t2=….")
-    if is_split(options):
-        _refuse_given(options, ("cleaning",), "a final model", "Leave it out: --ensemble chooses on the folds' cases.")
-    elif options["fold"] is not None or options["ensemble"] or options["scheduler"]:
-        _refuse("--fold, --ensemble and --scheduler need --folds N or --split.")
-
-
-def _refuse_given(options: dict[str, Any], those: tuple[str, ...], owner: str, remedy: str) -> None:
-    given = [name for name in those if options[name] not in (None, False, "", (), [])]
-    if given:
-        listed = ", ".join(f"--{name.replace('_', '-')}" for name in given)
-        raise RejectedInput(
-            "option-elsewhere",
-            f"{listed} can only be used with {owner}.",
-            remedy=remedy,
-        )
-
-
-def _refuse(message: str) -> NoReturn:
-    raise RejectedInput("options-incomplete", message, remedy="See --help.")

@@ -1,14 +1,16 @@
 """Trial of models on a folder of images and masks with simulated users; no database is needed."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from annotation_backend.commandline.cohort_arguments import Named, by_kind
 from annotation_backend.registry.chosen_model import ChosenModel, seen_cases
 from datasets.errors import RejectedInput
+from datasets.files import sha256_of_file
 from datasets.finding import Finding
 from datasets.formats.nifti import write_mask
 from datasets.progress import Progress
@@ -17,6 +19,7 @@ from datasets.study.cohort_values import with_mask_values
 from datasets.study.image_kind import T1
 from training.evaluation.results import Evaluation
 from training.measures.comparison import compare_evaluations
+from training.methods.crossvalidation import FoldSegmenters, TrainedFolds
 from training.methods.needs import channels_of, user_of
 from training.prompts.simulated_clicks import ClickRule
 from training.prompts.simulated_user import Habits
@@ -126,9 +129,8 @@ def evaluate_model(
     from training.evaluation.sessions import SessionPlan
 
     method = model.description.method
-    found = evaluate(
-        model.for_cases(),
-        cases,
+    tried = partial(
+        evaluate,
         user=user_of(method, Habits(plan.rule, with_depth=plan.with_depth)),
         plan=SessionPlan(
             clicks=plan.clicks,
@@ -138,9 +140,10 @@ def evaluate_model(
             resample=resample,
         ),
         model=model.title,
-        keep=None if masks is None else lambda case, mask: write_mask(_made(mask_file(masks, model.title, case)), mask),
         progress=progress,
     )
+    keep = None if masks is None else lambda case, mask: write_mask(_made(mask_file(masks, model.title, case)), mask)
+    found = tried(model.for_cases(), cases, keep=keep)
     if not found.cases:
         reasons = sorted({f"{each.message} {each.remedy} [{each.code}]" for each in found.refused})
         raise RejectedInput(
@@ -148,7 +151,28 @@ def evaluate_model(
             f"{model.title} could draw none of {len(cases)} case(s): {' '.join(reasons)}",
             remedy="Correct the causes above.",
         )
-    return found
+    return _with_splits(found, model, cases, tried)
+
+
+def _with_splits(
+    found: Evaluation, model: ChosenModel, cases: Sequence[CohortCase], tried: Callable[..., Evaluation]
+) -> Evaluation:
+    """The same with each of several random splits: a case that many try is drawn by the model of each."""
+    if not model.is_of_folds or model.members:
+        return found
+    trained = TrainedFolds.read(model.folder)
+    if not any(trained.tried_again):
+        return found
+    segmenters, splits, refused = FoldSegmenters(trained), [], list(found.refused)
+    for number, (fold, again) in enumerate(zip(trained.folds, trained.tried_again, strict=True)):
+        own = {each.case: each for each in found.cases if each.case in fold and each.case not in again}
+        if asked := [case for case in cases if case.case in again]:
+            drawn = tried(lambda _case, number=number: segmenters.of_fold(number), asked)
+            own |= {each.case: each for each in drawn.cases}
+            refused += drawn.refused
+        if own:
+            splits.append(tuple(own.values()))
+    return replace(found, splits=tuple(splits), refused=tuple(dict.fromkeys(refused)))
 
 
 def mask_file(folder: Path, title: str, case: str) -> Path:
@@ -166,17 +190,49 @@ def _made(path: Path) -> Path:
     return path
 
 
-def document_of(found: Evaluation, model: ChosenModel, cohort: Cohort) -> dict[str, Any]:
-    """The JSON document of a trial, with the model's method, images and folds, and the cases that it learned from."""
+def document_of(
+    found: Evaluation,
+    model: ChosenModel,
+    cohort: Cohort,
+    *,
+    masks: Path | None = None,
+    patients: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """The JSON document of a trial, with the model's method, images and folds, and the cases that it learned from.
+
+    Args:
+        found: The trial.
+        model: The model.
+        cohort: Its cases.
+        masks: Folder of the masks that were drawn, by whose digests a report knows them again; None for none.
+        patients: Code of each case's patient; None where nothing says.
+    """
     document = found.as_dict()
+    drawn = [] if masks is None else [(case.case, mask_file(masks, found.model, case.case)) for case in found.cases]
+    known = {"masks": {case: sha256_of_file(path) for case, path in drawn}, "patients": dict(patients or {})}
     document["summary"] |= {
         "mask_values": list(cohort.cases[0].values),
-        "method": model.description.method.name,
+        "method": model.method_name,
         "images": list(model.description.kinds),
         "folds": [list(fold) for fold in model.folds],
         "learned_from": seen_cases(model, [case.case for case in cohort.cases]),
-    }
+    } | {name: values for name, values in known.items() if values}
     return document
+
+
+def require_names(models: Sequence[ChosenModel]) -> None:
+    """Refuses two models of one name: their masks and evaluations would lie at one place.
+
+    Raises:
+        RejectedInput: ``models-one-name``.
+    """
+    words = [plain_word(model.title) for model in models]
+    if twice := sorted({model.title for model in models if words.count(plain_word(model.title)) > 1}):
+        raise RejectedInput(
+            "models-one-name",
+            f"Two models are called {' or '.join(twice)}, so that files of one would pass for those of the other.",
+            remedy="Call them otherwise, e.g. first=FOLDER second=FOLDER.",
+        )
 
 
 def require_clicks_for(models: Sequence[ChosenModel]) -> None:
@@ -194,9 +250,9 @@ def require_clicks_for(models: Sequence[ChosenModel]) -> None:
 
 
 def comparison_of(documents: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Paired tests between models on the cases they share, as plain values."""
+    """Paired tests between models over the patients of the cases they share, as plain values."""
     return [
-        {"first": row.first, "second": row.second, "measure": row.measure} | asdict(row.found)
+        {"first": row.first, "second": row.second, "measure": row.measure, "without": row.without} | asdict(row.found)
         for row in compare_evaluations(documents)
     ]
 

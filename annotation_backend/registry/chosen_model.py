@@ -15,6 +15,7 @@ from annotation_backend.registry.model_registry import converted_package, find_m
 from datasets.errors import RejectedInput
 from training.learned_cases import learned_cases
 from training.methods.crossvalidation import FOLDS_NAME, FoldSegmenters, TrainedFolds
+from training.methods.mean import MeanSegmenter
 from training.model_package import DESCRIPTION_NAME, ModelDescription, read_description
 from training.pretrained.shipped import shipped_packages
 from training.table.method import Method
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from training.evaluation.evaluation import SegmenterOf
     from training.segmenters.segmenter import Segmenter
 
+MEAN = "mean"
+"""What several models together are called where one model's method is named."""
+
 
 @dataclass(frozen=True, eq=False)
 class ChosenModel:
@@ -31,15 +35,23 @@ class ChosenModel:
 
     Args:
         title: Name and version; for folds, their folder's name and number.
-        description: The package's description; for folds, that of the first trained fold.
+        description: The package's description; for folds, that of the first trained fold; for a mean, the first
+            member's with the images of all.
         folder: The package, or the folder of the folds.
         digest: Digest that the package must have; empty for folds, whose packages are checked against themselves.
+        members: Models whose mean probability this one draws; () for one that draws by itself.
     """
 
     title: str
     description: ModelDescription
     folder: Path
     digest: str
+    members: "tuple[ChosenModel, ...]" = ()
+
+    @property
+    def method_name(self) -> str:
+        """Name of its method; ``mean`` for the mean of several models."""
+        return MEAN if self.members else self.description.method.name
 
     @property
     def is_of_folds(self) -> bool:
@@ -65,11 +77,18 @@ class ChosenModel:
                 "This is a folder of folds, and one model is needed.",
                 remedy="Name one of its packages, such as fold-1, or a final model.",
             )
+        if self.members:
+            return MeanSegmenter([each.segmenter() for each in self.members], title=self.title)
         return load_segmenter(self.folder, expected_digest=self.digest)
 
     def for_cases(self) -> "Segmenter | SegmenterOf":
-        """The loaded model; for folds, a function from a case's name to the fold that was not trained on it."""
-        return FoldSegmenters(TrainedFolds.read(self.folder)) if self.is_of_folds else self.segmenter()
+        """The loaded model; for folds, a function from a case's name to what was not trained on it."""
+        if not self.is_of_folds:
+            return self.segmenter()
+        if not self.members:
+            return FoldSegmenters(TrainedFolds.read(self.folder))
+        own = [FoldSegmenters(TrainedFolds.read(each.folder)) for each in self.members]
+        return lambda case: MeanSegmenter([segmenter_of(case) for segmenter_of in own], title=self.title)
 
 
 def choose_model(name: str) -> ChosenModel:
@@ -97,7 +116,10 @@ def choose_model(name: str) -> ChosenModel:
 
 def seen_cases(model: ChosenModel, cases: Sequence[str]) -> list[str]:
     """The cases with the name of a training example of the model; none for folds, which are not tried on their own."""
-    return [] if model.is_of_folds else learned_cases(model.description, cases)
+    if model.is_of_folds:
+        return []
+    learned = {case for each in model.members or (model,) for case in learned_cases(each.description, cases)}
+    return [case for case in cases if case in learned]
 
 
 def _package(folder: Path) -> ChosenModel:

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from datasets.dicom_masks.rtstruct_writing import write_rtstruct
 from datasets.files import write_bytes
 from datasets.image.mask import Mask
-from datasets.image.volume import Affine, Grid
+from datasets.image.volume import Affine, Grid, Volume
 from datasets.phantom.anatomy import Anatomy, TissueType, draw_anatomy, rigid_matrix
 from datasets.phantom.scanner import Protocol, write_protocol
+from datasets.study.cohort import LoadedCase
 
 PHANTOM_MASK_NAME = "GTV_Mass"
 
@@ -92,6 +93,25 @@ def write_phantom_cohort(
     writer.writerows([case.patient_id, case.tissue_type.value, case.anatomical_site] for case in cases)
     write_bytes(folder / "cases.csv", table.getvalue().encode())
     return cases
+
+
+def drawn_phantom(index: int, *, seed: int = 0, size: int = 192) -> LoadedCase:
+    """A phantom's T2 with its true mask on the same grid, straight from the formulas: what needs no DICOM.
+
+    Args:
+        index: Which phantom, from 0.
+        seed: The same seed gives the same phantoms, whatever their number.
+        size: Columns and rows; fewer are quicker.
+
+    Returns:
+        Image ``t2-fs``, of `size` x `size` x 18 voxels, and the mask; a voxel is inside when its centre is.
+    """
+    rng = np.random.default_rng([seed, index])
+    anatomy, protocol = draw_anatomy(TISSUE_TYPES[index % len(TISSUE_TYPES)], rng), replace(_T2, size=size)
+    grid = grid_of(protocol)
+    volume = Volume(_pixels(protocol, anatomy, rng), grid)
+    tumour = Mask((anatomy.tumour_distance(points_of(grid)) < 0).astype(np.uint8), grid)
+    return LoadedCase(f"PHANTOM-{index + 1:04d}", {"t2-fs": volume}, tumour)
 
 
 def _write_patient(folder: Path, *, index: int, seed: int, prefix: str, size: int) -> PhantomCase:

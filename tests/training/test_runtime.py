@@ -122,6 +122,36 @@ def test_two_inputs() -> None:
     assert not runtime.shapes_on_torch
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_many_inputs_are_answered_in_their_order(threads: int) -> None:
+    network, before = unet(), torch.get_num_threads()
+    runtime, given = runtime_of(network, device=CPU), [noise(2, 6, 32, 32, seed=number) for number in range(5)]
+    torch.set_num_threads(threads)
+    try:
+        answers = list(runtime.each(iter(given)))
+        broken_off = runtime.each(iter(given))
+        first = next(broken_off)
+        del broken_off
+    finally:
+        torch.set_num_threads(before)
+    assert len(answers) == len(given)
+    for answer, one in zip(answers, given, strict=True):
+        np.testing.assert_allclose(answer, on_torch(network, one), atol=TOLERANCE)
+    np.testing.assert_array_equal(first, answers[0])
+    assert list(runtime.each(iter(()))) == []
+
+
+def test_a_network_that_nobody_can_convert_answers_many_inputs_on_torch(caplog: pytest.LogCaptureFixture) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        [answer] = runtime_of(Unreadable().eval(), device=CPU).each([noise(1, 1, 4, 4)])
+    finally:
+        torch.set_num_threads(before)
+    np.testing.assert_array_equal(answer, np.sort(noise(1, 1, 4, 4), axis=-1))
+    assert "in streams" in caplog.text
+
+
 def test_fortran_order_and_other_dtypes_are_read_as_float32() -> None:
     network = unet()
     given = np.asfortranarray(noise(1, 6, 32, 32).astype(np.float64))

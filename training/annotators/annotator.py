@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.errors import RejectedInput
+from datasets.errors import GeometryError, RejectedInput
 from datasets.image.mask import Inside
 from datasets.image.volume import Volume
 from datasets.pictures.picture_plane import PicturePlane
@@ -76,6 +76,7 @@ def annotate(
     brush: BrushSettings | None = None,
     good: GoodEnough | None = None,
     cache_key: str = "",
+    draft: Inside | None = None,
 ) -> Finished:
     """Simulates an annotator on a case.
 
@@ -87,12 +88,16 @@ def annotate(
         brush: Brushes, longest stroke and tremor.
         good: When a slice and the case are good enough.
         cache_key: Key of the images, for models that cache embeddings.
+        draft: bool on the case's grid, with which the slices open; None for none.
 
     Raises:
         RejectedInput: A model that the strategy needs is missing, or cannot draw the case.
+        GeometryError: The draft has another shape than the case's mask (``mask-shapes``).
     """
     _require_helpers(strategy, helpers)
     annotator = _Annotator(case, strategy, helpers, random, brush or BrushSettings(), good or GoodEnough(), cache_key)
+    if draft is not None:
+        annotator.take(draft)
     annotator.work()
     return annotator.finished()
 
@@ -128,6 +133,7 @@ class _Annotator:
         self._areas = self._truth.sum(axis=(1, 2))
         self._drawn: dict[int, Inside] = {}
         self._model: dict[int, Inside] | None = None
+        self._draft: dict[int, Inside] = {}
         target = next(iter(case.volumes))
         self._request = SegmentationRequest(
             case.volumes,
@@ -140,6 +146,19 @@ class _Annotator:
         self._log = ActionLog()
         self._visited: list[int] = []
         self._opened: dict[int, float] = {}
+
+    def take(self, draft: Inside) -> None:
+        """Opens slices with a draft; where they are drawn from finished ones, it is the model's mask between them."""
+        if draft.shape != self._mask.grid.shape:
+            raise GeometryError(
+                "mask-shapes",
+                f"Expected a draft of {self._mask.grid.shape}, got {draft.shape}.",
+                remedy="Draw it on the case's grid.",
+            )
+        pictures = self._pictures.stack(draft)
+        self._draft = {index: np.array(picture) for index, picture in enumerate(pictures) if picture.any()}
+        if self._strategy.pre_drawn:
+            self._model = dict(self._draft)
 
     def work(self) -> None:
         """Works until the case is good enough."""
@@ -160,9 +179,9 @@ class _Annotator:
         with_tumour = np.flatnonzero(self._areas)
         first, last = int(with_tumour[0]), int(with_tumour[-1])
         largest = int(np.argmax(self._areas))
-        if self._strategy.order is Order.OUTWARDS:
-            return self._outwards(first, largest, last)
-        return halving_order(first, largest, last)
+        is_outwards = self._strategy.order is Order.OUTWARDS
+        found = self._outwards(first, largest, last) if is_outwards else halving_order(first, largest, last)
+        return [*found, *sorted(self._draft.keys() - {*found})]
 
     def _outwards(self, first: int, largest: int, last: int) -> list[int]:
         """Outwards order, with the slice beyond each end if it opens pre-drawn and has to be cleared."""
@@ -194,7 +213,7 @@ class _Annotator:
     def _pre_drawn(self, index: int) -> Inside:
         empty = np.zeros(self._pictures.shape, np.bool_)
         if not self._strategy.pre_drawn:
-            return empty
+            return self._draft.get(index, empty)
         known = self._drawn
         if self._model is None and self._strategy.order is Order.HALVING and not _is_between(index, known):
             return empty  # a copy of a distant slice does not help
@@ -204,6 +223,8 @@ class _Annotator:
     def _correct(self, index: int, allowed: float) -> None:
         if self._is_good(index, allowed):
             return
+        if self._draft and self._wrong(index) > self._areas[index]:
+            self._clear(index)
         if self._wrong(index) > self._strategy.badly_off * float(self._areas[index]):
             self._prompt(index, allowed)
         self._brush(index, allowed)

@@ -38,6 +38,7 @@ svg { width: 100%; height: auto; display: block; } svg text { fill: var(--soft);
 .mean { stroke: var(--c); stroke-width: 2.5; fill: none; } .point { fill: var(--c); }
 .case { stroke: var(--c); stroke-width: 1; fill: none; opacity: .38; } .case:hover { opacity: 1; stroke-width: 2.5; }
 .band { fill: var(--c); opacity: .13; } .dot { fill: var(--c); opacity: .75; }
+.whisker { stroke: var(--c); stroke-width: 1.2; fill: none; }
 .limit { stroke: var(--soft); stroke-dasharray: 5 4; fill: none; }
 .legend { display: flex; flex-wrap: wrap; gap: 4px 20px; margin: 0 0 8px; padding: 0; list-style: none; }
 .legend li::before { content: ""; display: inline-block; width: 18px; height: 3px; border-radius: 2px;

@@ -81,13 +81,15 @@ def _overview(document: Document) -> list[str]:
 
 
 def _tests(tests: Sequence[Any]) -> str:
-    heads = ["First", "Second", "Measure", "Cases", "First − second", "t-test p", "adjusted", "Wilcoxon p", "adjusted"]
+    heads = ["First", "Second", "Measure", "Patients", "Cases without", "First − second", "t-test p", "adjusted",
+             "Wilcoxon p", "adjusted"]  # fmt: skip
     rows = [
         [
             escape(test.first),
             escape(test.second),
             escape(test.measure),
             str(test.found.n),
+            str(test.without),
             spread(test.found.mean_difference, test.found.sd_difference),
             *(p_value(value) for value in (test.found.t_test_p, test.found.t_test_adjusted)),
             *(p_value(value) for value in (test.found.wilcoxon_p, test.found.wilcoxon_adjusted)),
@@ -95,9 +97,11 @@ def _tests(tests: Sequence[Any]) -> str:
         for test in tests
     ]
     note = (
-        '<p class="soft">Two-sided paired tests; adjusted after Benjamini and Hochberg over all rows of this table.</p>'
+        "Two-sided paired tests over patients (the mean of a patient's cases), adjusted after Benjamini and Hochberg "
+        "over all rows of this table. Without: cases for which one of the two has no value, such as a distance where "
+        "it drew nothing; they are in no test."
     )
-    return note + html_table(heads, rows, words=3)
+    return f'<p class="soft">{note}</p>' + html_table(heads, rows, words=3)
 
 
 def _one(document: Document, name: str) -> str:

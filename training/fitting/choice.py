@@ -13,6 +13,7 @@ from datasets.study.image_kind import T1
 from training.inputs.kinds import require_kinds
 from training.model_package import ModelDescription, Tensors
 from training.table.method import Method
+from training.table.option import FIRST_WEIGHTS, Option
 from training.table.table import method_called, trainable_methods
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class TrainingChoice:
         label: Name of the label that the masks hold.
         options: The method's own options, by name; its defaults for those that are left out.
         accumulate: Batches whose gradients are added up before a step.
-        patience: Looks at held-out patients without a better loss after which it stops; None for no early stop.
+        patience: Looks at set-aside patients without a better loss after which it stops; None for no early stop.
 
     Raises:
         RejectedInput: The method cannot be trained, has no such option, or a number is out of range.
@@ -70,6 +71,12 @@ class TrainingChoice:
             )
         for name, value in self.options.items():
             known[name].require(value)
+        if self.iterations is not None and self.options.get(_EPOCHS) is not None:
+            raise RejectedInput(
+                "fit-epochs",
+                "A training lasts a number of iterations or of epochs, and both were given.",
+                remedy="Leave --iterations or --epochs out.",
+            )
 
     @classmethod
     def from_described(cls, values: Mapping[str, Any]) -> "TrainingChoice":
@@ -81,6 +88,8 @@ class TrainingChoice:
         """
         method = method_called(values["method"])
         options = {option.name for option in method.options}
+        if values["iterations"] is not None:
+            options -= {_EPOCHS}  # of a preset
         return cls(
             method,
             channels=tuple(values["channels"]),
@@ -107,7 +116,7 @@ class TrainingChoice:
         return {"accumulate": self.accumulate, "patience": self.patience}
 
     def with_preset(self, name: str) -> "TrainingChoice":
-        """The same with the values of one of the method's presets, but for options that were given.
+        """The same with the values of one of the method's presets, but for what was given: options, and iterations.
 
         Raises:
             RejectedInput: The method has no such preset (``fit-preset``).
@@ -119,7 +128,10 @@ class TrainingChoice:
                 f"{self.method} has no preset {name}.",
                 remedy=f"Leave it out; its presets are: {', '.join(presets) or 'none'}.",
             )
-        return replace(self, options={**presets[name].options, **self.options})
+        own = dict(presets[name].options)
+        if self.iterations is not None:
+            own.pop(_EPOCHS, None)
+        return replace(self, options={**own, **self.options})
 
     def option(self, name: str) -> Any:
         """The value of one of the method's options, its default where none was given; None if it has none such."""
@@ -140,11 +152,28 @@ class TrainingChoice:
         } | {name: list(value) if isinstance(value, tuple) else value for name, value in named.items()}
 
     def is_that_of(self, model: ModelDescription) -> bool:
-        """Whether a model was trained with these settings; what only one of them has is ignored."""
+        """Whether a model was trained with these settings and files; what only one of them has is ignored.
+
+        Raises:
+            RejectedInput: A file of an option cannot be read (``option-file``).
+        """
         asked = _USUAL | json.loads(canonical_json(self.described))
         kept = _USUAL | model.parameters.get("fit", {}).get("choice", {})
-        return all(asked[name] == value for name, value in kept.items() if name in asked)
+        same = all(asked[name] == value for name, value in kept.items() if name in asked)
+        return same and all(self._digest(each) == model.parameters.get(FIRST_WEIGHTS, "") for each in self._files)
 
+    @property
+    def _files(self) -> tuple[Option, ...]:
+        return tuple(option for option in self.method.options if option.is_file)
+
+    def _digest(self, option: Option) -> str:
+        """Of the file that an option names; empty for none."""
+        path = self.option(option.name)
+        return option.digest(path) if path else ""
+
+
+_EPOCHS = "epochs"
+"""The option that a training's length may be given by instead of iterations."""
 
 _USUAL = {"accumulate": 1, "patience": None}
 """Settings that are described only where they differ: trainings of earlier versions did not have them."""

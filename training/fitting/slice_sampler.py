@@ -25,6 +25,9 @@ from training.inputs.picture_augmentation import varied_as_published
 from training.inputs.slice_triplets import grey_volume, plane_stack, resized_stack, triplets
 from training.segmenters.slices.slice_plan import Crop, Planes, SlicePlan
 
+MADE = 1
+"""How cases are prepared here: another number whenever that changes, so that those of before are not taken."""
+
 _DEVIATIONS = 4.0
 """Standard deviations of a picture's greys from black to white, about: the strengths of augmentations are in these."""
 
@@ -87,8 +90,9 @@ class PictureSampler:
         self._rules: list[Augmentation] = []
         self._filled: list[tuple[int, int]] = []
         self._empty: list[tuple[int, int]] = []
+        kept = {"planes": plan.planes, "crop": plan.crop, "pictures": asdict(plan.rule)}
+        rule = {"of": "slices", "made": MADE, **kept}
         for example in examples:
-            rule = {"of": "slices", "planes": plan.planes, "crop": plan.crop, "pictures": asdict(plan.rule)}
             arrays = prepared_arrays(
                 example, channels, rule, prepared=prepared, make=partial(_made, example, channels, plan)
             )

@@ -33,8 +33,11 @@ from training.inputs.canvas import resized
 from training.inputs.intensity_rules import rule_of
 from training.networks.dyn_unet import dyn_unet, heads
 from training.networks.planning import canvas_shape, coarser_spacing, plan_unet, target_spacing
-from training.segmenters.volumes import VolumePlan, volume_input
+from training.segmenters.volumes import View, VolumePlan, volume_input
 from training.segmenters.weights import best_device
+
+MADE = 1
+"""How cases are prepared here: another number whenever that changes, so that those of before are not taken."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class VolumeSettings:
         batch: Tiles an iteration.
         with_tumour: Share of the tiles that hold a chosen voxel of the tumour (nnU-Net: one in three).
         supervised: Coarser heads in training.
+        view: How the network looks at a volume.
         augmentation: Strengths and probabilities of augmentations.
     """
 
@@ -59,8 +63,9 @@ class VolumeSettings:
     batch: int = 1
     with_tumour: float = 1 / 3
     supervised: int = 2
+    view: View = View.TILES
     augmentation: Augmentation = field(
-        default_factory=lambda: Augmentation(degrees=20.0, stretch=0.2, gamma=0.5, invert=0.2)
+        default_factory=lambda: Augmentation(turn=0.8, stretch=0.3, gamma=0.5, invert=0.2)
     )
 
     def __post_init__(self) -> None:
@@ -85,6 +90,7 @@ def fit(
         loop=LoopSettings(iterations=choice.own_iterations, seed=choice.seed, learning_rate=3e-3, **choice.loop),
         channels=choice.channels,
         budget=choice.option("budget"),
+        view=View(choice.option("view")),
     )
     checkpoint = checkpoint_in(checkpoints, "network")
     plan, tensors, losses = fit_volumes(examples, settings, checkpoint=checkpoint, progress=progress, running=running)
@@ -105,7 +111,7 @@ def plan_volumes(examples: Sequence[Example], settings: VolumeSettings) -> Volum
         supervised=settings.supervised,
     )
     canvas = canvas_shape(extent, spacing, budget=settings.budget, divisor=layout.divisor)
-    return VolumePlan({name: rule_of(name) for name in settings.channels}, spacing, canvas, layout)
+    return VolumePlan({name: rule_of(name) for name in settings.channels}, spacing, canvas, layout, settings.view)
 
 
 def fit_volumes(
@@ -123,7 +129,7 @@ def fit_volumes(
         settings: Settings of the training.
         checkpoint: File to go on from, and to update.
         progress: Called after every iteration.
-        running: Precision, held-out cases, board.
+        running: Precision, set-aside cases, board.
 
     Returns:
         The plan, the tensors in half precision, and the losses.
@@ -154,11 +160,11 @@ def fit_volumes(
         learn_on(ordered),
         settings.loop,
         batch=settings.batch,
-        held=learn_on(ordered_examples(running.held)) if running.held else None,
+        aside=learn_on(ordered_examples(running.aside)) if running.aside else None,
         checkpoint=checkpoint,
         progress=progress,
         running=running,
-        about=about | running.held_cases,
+        about=about | running.aside_cases,
     )
     names = dyn_unet(replace(plan.network, supervised=0)).state_dict().keys()
     return plan, {name: tensor for name, tensor in half_precision(network).items() if name in names}, losses
@@ -184,7 +190,9 @@ class TileSampler:
     ) -> None:
         self._settings = settings
         self._canvas = plan.canvas
-        rule = {"of": "volumes", "spacing": list(plan.spacing), "channels": [*plan.channels.items()]}
+        seen_in = plan.canvas if plan.view is View.WHOLE else plan.spacing
+        rule = {"of": "volumes", "made": MADE, "view": plan.view, "in": list(seen_in)}
+        rule |= {"channels": [*plan.channels.items()]}
         cases = [
             prepared_arrays(each, settings.channels, rule, prepared=prepared, make=partial(self._made, each, plan))
             for each in examples

@@ -1,4 +1,4 @@
-"""Models compared on the cases that they share: paired tests, corrected for their number."""
+"""Models compared on the cases that they share: paired tests over patients, corrected for their number."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,8 @@ from itertools import combinations
 from typing import Any
 
 from datasets.errors import RejectedInput
-from training.measures.statistics import Comparison, Scores, adjusted, average_over_clicks, compare
+from training.measures.intervals import mean_interval
+from training.measures.statistics import Comparison, Scores, adjusted, average_over_clicks, compare, mean_sd
 
 COMPARED_CLICKS = (0, 1, 5, 10)
 """Numbers of clicks after which Dice is compared: those that 2S-ICR and DeepGrow print."""
@@ -23,6 +24,24 @@ Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
+class Paired:
+    """One measure of two models on the patients that both drew.
+
+    Args:
+        found: The tests over patients; differences are first minus second.
+        means: Mean over these patients, of the first model and of the second; None where there is none.
+        interval: Lower and upper end of the 95 % interval of the mean difference; None where there is none.
+        without: Cases of both models for which one of them has no value, such as a distance where it drew nothing:
+            they are in no test.
+    """
+
+    found: Comparison
+    means: tuple[float | None, float | None]
+    interval: tuple[float | None, float | None]
+    without: int
+
+
+@dataclass(frozen=True)
 class ComparedMeasure:
     """One measure of two models.
 
@@ -30,13 +49,49 @@ class ComparedMeasure:
         first: Name of one model.
         second: Name of the other.
         measure: Name of the measure.
-        found: The test; differences are first minus second.
+        found: The tests over patients; differences are first minus second.
+        without: Cases of both for which one has no value; they are in no test.
     """
 
     first: str
     second: str
     measure: str
     found: Comparison
+    without: int
+
+
+def paired_by_patient(one: Scores, other: Scores, patient_of: Mapping[str, str]) -> Paired:
+    """Compares two models by patient, each the mean of those cases of theirs for which both models have a value.
+
+    Args:
+        one: A measure of the first model by case.
+        other: Of the second.
+        patient_of: Code of each case's patient; a case that it lacks is a patient of its own.
+    """
+    shared = [(case, one[case], other[case]) for case in one if case in other]
+    known = [(patient_of.get(case, case), a, b) for case, a, b in shared if a is not None and b is not None]
+    patients = list(dict.fromkeys(patient for patient, _, _ in known))
+    first = {name: mean_sd([a for patient, a, _ in known if patient == name]).mean or 0.0 for name in patients}
+    second = {name: mean_sd([b for patient, _, b in known if patient == name]).mean or 0.0 for name in patients}
+    interval = mean_interval([first[name] - second[name] for name in patients], patients)
+    return Paired(
+        compare(first, second),
+        (mean_sd(list(first.values())).mean, mean_sd(list(second.values())).mean),
+        (interval.lower, interval.upper),
+        len(shared) - len(known),
+    )
+
+
+def patients_of(document: Document) -> dict[str, str]:
+    """Code of each case's patient, as far as an evaluation knows them.
+
+    Raises:
+        RejectedInput: The document is not that of an evaluation.
+    """
+    try:
+        return {str(case): str(code) for case, code in document["summary"].get("patients", {}).items()}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise not_an_evaluation() from error
 
 
 def compare_evaluations(documents: Sequence[Document]) -> tuple[ComparedMeasure, ...]:
@@ -46,12 +101,14 @@ def compare_evaluations(documents: Sequence[Document]) -> tuple[ComparedMeasure,
         RejectedInput: A document is not that of an evaluation.
     """
     named = list(zip(titles(documents), documents, strict=True))
-    rows = [
-        ComparedMeasure(first, second, measure, compare(one[measure], other[measure]))
+    patient_of = {case: code for document in documents for case, code in patients_of(document).items()}
+    pairs = [
+        (first, second, measure, paired_by_patient(one[measure], other[measure], patient_of))
         for (first, one), (second, other) in combinations([(name, _measures(found)) for name, found in named], 2)
         for measure in one
         if measure in other
     ]
+    rows = [ComparedMeasure(one, other, measure, paired.found, paired.without) for one, other, measure, paired in pairs]
     t_tests = adjusted([row.found.t_test_p for row in rows])
     wilcoxons = adjusted([row.found.wilcoxon_p for row in rows])
     return tuple(

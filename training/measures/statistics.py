@@ -53,10 +53,10 @@ class BlandAltman:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One measure of two models on the cases that both have.
+    """One measure of two models on the cases, or patients, that both have.
 
     Args:
-        n: Cases.
+        n: How many there are.
         mean_difference: First minus second.
         sd_difference: Standard deviation of the differences.
         t_test_p: Two-sided paired t-test.

@@ -3,7 +3,8 @@
 Torch is imported when something is fitted.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from datasets.errors import RejectedInput
-from datasets.files import locked
+from datasets.files import canonical_json, locked
 from training.fitting.choice import Fit, Trained, TrainingChoice
 from training.fitting.running.processes import is_first, joined
 from training.fitting.running.running import ALONE, Running
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from training.fitting.examples import Example
     from training.fitting.running.running import FitProgress
 
-HELD_OUT = 0.2
-"""Share of the patients that is held out for an early stop."""
+SET_ASIDE = 0.2
+"""Share of the patients who are set aside for an early stop."""
 
 _LOCK = "training.lock"
 
@@ -52,13 +53,16 @@ def train_method(
 
     Raises:
         RejectedInput: An image is missing, the loss diverged, a checkpoint is another training's, another training runs
-            in the folder (``training-running``), or no patient can be held out for an early stop
+            in the folder (``training-running``), or no patient can be set aside for an early stop
             (``patience-patients``).
     """
+    from training.fitting.prepared_examples import inputs_of
+
     joined()  # before anything is put on a GPU
     fit: Fit = function_called(choice.method.fit)
     cases = tuple(sorted(example.case for example in examples))
-    seen, held = (examples, ()) if choice.patience is None else held_out(examples, choice.seed)
+    seen, aside = (examples, ()) if choice.patience is None else set_aside(examples, choice.seed)
+    inputs = "" if checkpoints is None else inputs_of(examples, choice.channels)
     smaller = tuple(option.flag for option in choice.method.options if option.name in _SMALLER)
     with alone_in(checkpoints):
         fitted = fit(
@@ -66,20 +70,20 @@ def train_method(
             seen,
             checkpoints=checkpoints,
             progress=progress,
-            running=replace(running, held=held, smaller=smaller),
+            running=replace(running, inputs=inputs, aside=aside, smaller=smaller),
         )
     return replace(fitted, cases=cases)
 
 
-def held_out(examples: "Sequence[Example]", seed: int) -> "tuple[list[Example], list[Example]]":
-    """A fifth of the patients is held out, to see when a training gets no better.
+def set_aside(examples: "Sequence[Example]", seed: int) -> "tuple[list[Example], list[Example]]":
+    """A fifth of the patients is set aside, to see when a training gets no better.
 
     Args:
         examples: That may be learned from; nobody of a test fold is among them.
         seed: Decides.
 
     Returns:
-        The examples that are learned from, and those of the held-out patients.
+        The examples that are learned from, and those of the set-aside patients.
 
     Raises:
         RejectedInput: There are not two patients (``patience-patients``).
@@ -88,10 +92,10 @@ def held_out(examples: "Sequence[Example]", seed: int) -> "tuple[list[Example], 
     if len(patients) < 2:
         raise RejectedInput(
             "patience-patients",
-            "An early stop holds patients out, and there is only one.",
+            "An early stop sets patients aside, and there is only one.",
             remedy="Leave --patience out, or train on more patients.",
         )
-    count = max(1, round(HELD_OUT * len(patients)))
+    count = max(1, round(SET_ASIDE * len(patients)))
     chosen = set(np.random.default_rng(seed).permutation(patients)[:count])
     return (
         [example for example in examples if example.patient not in chosen],
@@ -165,7 +169,8 @@ def package_trained(
     fitted = [
         {"cases": list(each.cases), "last_loss": [round(losses[-1], 4) for losses in each.losses]} for each in members
     ]
-    described = dict(first.parameters) | {"members": len(members)} | _own_plans(members) | dict(parameters or {})
+    decided = dict(parameters or {})
+    described = dict(first.parameters) | {"members": len(members)} | _own_plans(members, decided) | decided
     described["fit"] = {"choice": first.choice.described, "members": fitted}
     description = ModelDescription(
         name,
@@ -179,23 +184,32 @@ def package_trained(
     return write_package(folder, description, as_members(networks))
 
 
-def _own_plans(members: Sequence[Trained]) -> dict[str, Any]:
-    """For methods that plan their network: the plan of each fold, if the folds' plans differ.
+def _own_plans(members: Sequence[Trained], decided: Iterable[str]) -> dict[str, Any]:
+    """What each member planned from its own cases, where that differs, by the names of the method's row.
+
+    Args:
+        members: The trainings.
+        decided: Parameters that were decided after them.
 
     Raises:
-        RejectedInput: The plans differ for another method, or in more than kernels and strides.
+        RejectedInput: They differ in what their method does not plan, or their networks' inputs or outputs do.
     """
-    plans = [member.parameters.get("network") for member in members]
-    if all(plan == plans[0] for plan in plans):
-        return {}
-    try:
-        alike = {(plan.channels, plan.widths) for plan in map(UNetPlan.from_parameters, plans)}
-    except RejectedInput:
-        alike = set()
-    if not members[0].choice.method.plans_network or len(alike) != 1:
+    plans = [json.loads(canonical_json(dict(member.parameters))) for member in members]
+    planned = members[0].choice.method.planned
+    names = {name for plan in plans for name in plan} - {*decided}
+    differing = {name for name in names if any(plan.get(name) != plans[0].get(name) for plan in plans)}
+    if differing - planned.keys() or ("network" in differing and not _alike([plan.get("network") for plan in plans])):
         raise RejectedInput(
             "members-differ",
-            "The networks of the ensemble's members have different inputs or outputs.",
-            remedy="Leave out the members whose plans differ.",
+            "The networks of the ensemble's members have different inputs or outputs, or began with other weights.",
+            remedy="Leave out the members that differ, or train them with the same settings and --encoder-weights.",
         )
-    return {"networks": plans}
+    return {planned[name]: [plan.get(name) for plan in plans] for name in sorted(differing)}
+
+
+def _alike(networks: Sequence[Any]) -> bool:
+    """Whether networks differ in kernels and strides alone."""
+    try:
+        return len({(plan.channels, plan.widths) for plan in map(UNetPlan.from_parameters, networks)}) == 1
+    except RejectedInput:
+        return False

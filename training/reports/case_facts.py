@@ -25,7 +25,7 @@ class CaseFacts:
 
     Args:
         case: Its name, as the evaluations have it.
-        patient: Code of the patient; the case's name where nothing says.
+        patient: Code of the patient, by the table or else by the evaluations; the case's name where nothing says.
         tissue_type: `UNKNOWN` where nothing says.
         site: Anatomical site; `UNKNOWN` where nothing says.
         cohort: Such as ``own`` and ``external``.
@@ -78,15 +78,24 @@ def facts_of(
             cases (``report-other-cases``).
     """
     cases = sorted({case for model in models for case in model.scores})
-    if table and (missing := [case for case in cases if case not in table]):
-        raise RejectedInput(
-            "report-case-unknown",
-            f"The table of cases lacks {len(missing)} case(s) of the evaluations: {', '.join(missing[:5])}.",
-            remedy="Add a row for each.",
-        )
+    require_listed(cases, table)
     found = {case: _facts(case, models, table.get(case, {}), grey.get(case, {})) for case in cases}
     _require_same_cases(models, {case: row.get("cohort") or OWN for case, row in table.items()})
     return found
+
+
+def require_listed(cases: Sequence[str], table: Mapping[str, Mapping[str, str]]) -> None:
+    """Refuses cases that a table of cases lacks; an empty one is none.
+
+    Raises:
+        RejectedInput: ``report-case-unknown``.
+    """
+    if table and (missing := [case for case in cases if case not in table]):
+        raise RejectedInput(
+            "report-case-unknown",
+            f"The table of cases lacks {len(missing)} case(s): {', '.join(missing[:5])}.",
+            remedy="Add a row for each.",
+        )
 
 
 def mask_differences(models: Sequence[ModelScores]) -> list[str]:
@@ -99,10 +108,11 @@ def mask_differences(models: Sequence[ModelScores]) -> list[str]:
 
 
 def _facts(case: str, models: Sequence[ModelScores], row: Mapping[str, str], grey: Mapping[str, float]) -> CaseFacts:
+    patient = next((model.patients[case] for model in models if case in model.patients), case)
     volume = next(model.scores[case].reference_sizes["volume_ml"] for model in models if case in model.scores)
     return CaseFacts(
         case,
-        row.get("patient") or case,
+        row.get("patient") or patient,
         row.get("tissue_type") or UNKNOWN,
         row.get("anatomical_site") or UNKNOWN,
         row.get("cohort") or OWN,

@@ -13,7 +13,7 @@ from training.reports.scores import ModelScores
 from training.reports.worst_parts import shown_cases
 
 MaskOf = Callable[[str, str], Path | None]
-"""From a model's name and a case to the file of the mask that it drew; None where there is none."""
+"""From a model's name and a case to the file of the mask that it drew; None where there is none. May refuse one."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,15 @@ def images_of(cases: Iterable[LoadedCase], models: Sequence[ModelScores], mask_o
             kind: grey_value(volume, modality_of(kind), case.mask) for kind, volume in case.volumes.items()
         }
         for name in (name for name, names in shown.items() if case.case in names):
-            path = mask_of(name, case.case)
-            if path is not None:
-                _add_picture(found, name, case, path)
+            _add_picture(found, name, case, mask_of)
     return found
 
 
-def _add_picture(found: CaseImages, name: str, case: LoadedCase, path: Path) -> None:
+def _add_picture(found: CaseImages, name: str, case: LoadedCase, mask_of: MaskOf) -> None:
     kind, volume = next(iter(case.volumes.items()))
     try:
-        found.pictures[name, case.case] = case_picture(volume, kind, case.mask, read_mask(path))
+        path = mask_of(name, case.case)
+        if path is not None:
+            found.pictures[name, case.case] = case_picture(volume, kind, case.mask, read_mask(path))
     except MaskloopError as error:
         found.findings.append(f"{case.case}: the mask of {name} is not shown: {error.message} [{error.code}]")

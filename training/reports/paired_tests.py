@@ -1,10 +1,10 @@
 """Paired tests between models, corrected for their number; one image against several images as a question."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations, permutations
 
-from training.measures.intervals import mean_interval
-from training.measures.statistics import Comparison, adjusted, compare, mean_sd
+from training.measures.comparison import Paired, paired_by_patient
+from training.measures.statistics import adjusted
 from training.reports.case_facts import CaseFacts
 from training.reports.scores import ModelScores, Score
 from training.reports.sheets import Column, Part, Sheet, Value
@@ -24,6 +24,7 @@ SHOWN = 0.05
 
 _DIFFERENCE = (
     Column("patients"),
+    Column("cases without"),
     Column("first − second", ".3f"),
     Column("SD", ".3f"),
     Column("from", ".3f"),
@@ -35,16 +36,9 @@ _DIFFERENCE = (
 )
 _NOTE = (
     "Two-sided paired t-test and Wilcoxon signed-rank test over patients (the mean of a patient's cases), adjusted for "
-    "their number after Benjamini and Hochberg over all rows. From and to: 95 % interval of the mean difference."
+    "their number after Benjamini and Hochberg over all rows. From and to: 95 % interval of the mean difference. Cases "
+    "without: one of the two has no value, such as a distance where nothing was drawn; they are in no test."
 )
-
-
-def _by_patient(model: ModelScores, cases: Iterable[CaseFacts], measure: Measure) -> dict[str, float | None]:
-    """A measure of each patient: the mean over the patient's cases, None where none has it."""
-    found: dict[str, list[float | None]] = {}
-    for facts in cases:
-        found.setdefault(facts.patient, []).append(measure(model.scores[facts.case]))
-    return {patient: mean_sd(values).mean for patient, values in found.items()}
 
 
 def paired_parts(models: Sequence[ModelScores], facts: Facts) -> list[Part]:
@@ -55,7 +49,7 @@ def paired_parts(models: Sequence[ModelScores], facts: Facts) -> list[Part]:
 def _tests(models: Sequence[ModelScores], facts: Facts) -> Sheet:
     """Each two models in each cohort: all measures over all cases, and Dice in each tissue type."""
     heads: list[tuple[Value, ...]] = []
-    found: list[tuple[Comparison, Sequence[Value]]] = []
+    found: list[Paired] = []
     for first, second in combinations(models, 2):
         for cohort in facts.cohorts:
             of_cohort = [each for each in facts.by_case.values() if each.cohort == cohort]
@@ -64,7 +58,7 @@ def _tests(models: Sequence[ModelScores], facts: Facts) -> Sheet:
             for group, words in wanted:
                 cases = [each for each in of_cohort if group in (each.tissue_type, ALL)]
                 pair = compared(first, second, cases, TESTED[words])
-                if pair[0].n:
+                if pair.found.n or pair.without:
                     heads.append((first.name, second.name, cohort, group, words))
                     found.append(pair)
     columns = tuple(map(Column, ("first", "second", "cohort", "group", "measure")))
@@ -81,7 +75,7 @@ def _images(models: Sequence[ModelScores], facts: Facts) -> Sheet:
         for cohort in facts.cohorts:
             cases = [each for each in facts.by_case.values() if each.cohort == cohort]
             pair = compared(more, fewer, cases, TESTED["Dice"])
-            if pair[0].n:
+            if pair.found.n:
                 heads.append(
                     (f"{more.name}: {' + '.join(more.images)}", f"{fewer.name}: {' + '.join(fewer.images)}", cohort)
                 )
@@ -94,7 +88,7 @@ def _images(models: Sequence[ModelScores], facts: Facts) -> Sheet:
 
 
 def _answer(row: Sequence[Value]) -> str:
-    difference, p = row[1], row[-1]
+    difference, p = row[2], row[-1]
     if not isinstance(p, float) or not isinstance(difference, float):
         return "too few patients to say"
     if p >= SHOWN:
@@ -102,23 +96,30 @@ def _answer(row: Sequence[Value]) -> str:
     return "yes" if difference > 0 else "no, worse"
 
 
-def compared(
-    first: ModelScores, second: ModelScores, cases: Sequence[CaseFacts], measure: Measure
-) -> tuple[Comparison, Sequence[Value]]:
-    """The tests over the patients of the cases that both drew, with the interval of the mean difference."""
-    shared = [each for each in cases if each.case in first.scores and each.case in second.scores]
-    one, other = _by_patient(first, shared, measure), _by_patient(second, shared, measure)
-    pairs = [(one[name], other.get(name)) for name in one]
-    differences = [None if a is None or b is None else a - b for a, b in pairs]
-    interval = mean_interval(differences, list(one))
-    return compare(one, other), (interval.lower, interval.upper)
+def compared(first: ModelScores, second: ModelScores, cases: Sequence[CaseFacts], measure: Measure) -> Paired:
+    """The tests over the patients of the cases that both drew."""
+    one, other = (
+        {each.case: measure(model.scores[each.case]) for each in cases if each.case in model.scores}
+        for model in (first, second)
+    )
+    return paired_by_patient(one, other, {each.case: each.patient for each in cases})
 
 
-def with_adjusted(found: Sequence[tuple[Comparison, Sequence[Value]]]) -> list[tuple[Value, ...]]:
+def with_adjusted(pairs: Sequence[Paired]) -> list[tuple[Value, ...]]:
     """Rows of differences, with p-values adjusted over all of them."""
-    t_tests = adjusted([each.t_test_p for each, _ in found])
-    wilcoxons = adjusted([each.wilcoxon_p for each, _ in found])
+    t_tests = adjusted([each.found.t_test_p for each in pairs])
+    wilcoxons = adjusted([each.found.wilcoxon_p for each in pairs])
     return [
-        (each.n, each.mean_difference, each.sd_difference, *ends, each.t_test_p, t_test, each.wilcoxon_p, wilcoxon)
-        for (each, ends), t_test, wilcoxon in zip(found, t_tests, wilcoxons, strict=True)
+        (
+            pair.found.n,
+            pair.without,
+            pair.found.mean_difference,
+            pair.found.sd_difference,
+            *pair.interval,
+            pair.found.t_test_p,
+            t_test,
+            pair.found.wilcoxon_p,
+            wilcoxon,
+        )
+        for pair, t_test, wilcoxon in zip(pairs, t_tests, wilcoxons, strict=True)
     ]

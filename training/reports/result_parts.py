@@ -120,7 +120,7 @@ def _beside(models: Sequence[ModelScores], facts: Facts) -> Sheet:
                 spread = mean_sd([dice for _, dice in dice_of(model, cases)])
                 row += [spread.mean, spread.sd]
                 if at:
-                    row.append(compared(model, models[0], cases, TESTED["Dice"])[0].t_test_p)
+                    row.append(compared(model, models[0], cases, TESTED["Dice"]).found.t_test_p)
             rows.append(tuple(row))
     columns = [Column("cohort"), Column("tissue type"), Column("cases")]
     for at, model in enumerate(models):

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from datasets.errors import RejectedInput
 from training.evaluation.results import LESIONS
-from training.measures.comparison import Document, not_an_evaluation
+from training.measures.comparison import Document, not_an_evaluation, patients_of
 
 DISTANCES = ("assd_mm", "hd95_mm")
 SIZES = ("volume_ml", "diameter_mm", "diameter_3d_mm")
@@ -49,6 +49,7 @@ class ModelScores:
         refused: Cases that it could not draw.
         learned_from: Cases that it was trained on: their figures are not held-out.
         is_by_slice: Whether figures are means over slices instead of volumes.
+        patients: Code of each case's patient, as far as the evaluations know them.
     """
 
     name: str
@@ -59,6 +60,7 @@ class ModelScores:
     refused: tuple[str, ...]
     learned_from: tuple[str, ...]
     is_by_slice: bool
+    patients: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def tried(self) -> frozenset[str]:
@@ -107,6 +109,7 @@ def _model(name: str, document: Document, clicks: int | None) -> ModelScores:
             refused=tuple(str(each["case"]) for each in summary["refused"]),
             learned_from=tuple(map(str, summary.get("learned_from", ()))),
             is_by_slice=bool(summary["per_slice"]),
+            patients=patients_of(document),
         )
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise not_an_evaluation() from error
@@ -172,6 +175,7 @@ def _joined(one: ModelScores, other: ModelScores) -> ModelScores:
         refused=one.refused + other.refused,
         learned_from=one.learned_from + other.learned_from,
         is_by_slice=one.is_by_slice or other.is_by_slice,
+        patients={**one.patients, **other.patients},
     )
 
 

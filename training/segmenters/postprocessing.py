@@ -6,7 +6,7 @@ is searched in the whole volume (or picture), not slice by slice.
 Source: InteractiveNet chooses among the same four for each fold by the Dice of its validation cases.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 import numpy as np
@@ -100,7 +100,27 @@ def best_cleaning(pairs: Iterable[tuple[Inside, Inside]]) -> Cleaning:
         RejectedInput: There are no pairs.
         GeometryError: The masks of a pair differ in shape.
     """
-    scores = [[dice(cleaned_mask(found, each), reference) for each in Cleaning] for found, reference in pairs]
+    return best_of_scores([cleaning_scores(found, reference) for found, reference in pairs])
+
+
+def cleaning_scores(found: Inside, reference: Inside) -> list[float]:
+    """Dice of a predicted mask with each `Cleaning`, in their order.
+
+    Raises:
+        GeometryError: The masks differ in shape.
+    """
+    return [dice(cleaned_mask(found, each), reference) for each in Cleaning]
+
+
+def best_of_scores(scores: Sequence[Sequence[float]]) -> Cleaning:
+    """The cleaning with the best mean Dice; of two that are equal, the simpler.
+
+    Args:
+        scores: `cleaning_scores` of each validation case.
+
+    Raises:
+        RejectedInput: There are none.
+    """
     if not scores:
         raise RejectedInput(
             "no-validation-cases",

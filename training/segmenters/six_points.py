@@ -45,6 +45,10 @@ _MOST_ITERATIONS = 64
 """Most scans of the geodesic map; it does not change after four to eight."""
 
 
+_OF_MEMBERS = ("networks", "spacings")
+"""Parameters that packages have only where the folds' plans differ."""
+
+
 class PointsMap(StrEnum):
     """A map of the points, as a channel of the network's input."""
 
@@ -74,6 +78,7 @@ class PointsPlan:
         mirrored: Axes along which mirrored copies are averaged: the copies are all their combinations.
         cleaning: Post-processing of the mask, chosen on validation folds.
         networks: Layout of each member, if the folds' plans differ; empty if all are `network`.
+        spacings: Target spacing of each member, likewise; empty if all are `spacing`.
     """
 
     channels: Mapping[str, IntensityRule]
@@ -87,23 +92,19 @@ class PointsPlan:
     mirrored: tuple[int, ...] = (0, 1)
     cleaning: Cleaning = Cleaning.NONE
     networks: tuple[UNetPlan, ...] = ()
+    spacings: tuple[Spacing, ...] = ()
 
     @property
     def parameters(self) -> dict[str, Any]:
         """As plain JSON values."""
         channels = [{"image": name, "rule": rule.value} for name, rule in self.channels.items()]
-        own = {"networks": [each.parameters for each in self.networks]} if self.networks else {}
-        rest = {key: value for key, value in asdict(self).items() if key != "networks"}
-        return (
-            rest
-            | own
-            | {
-                "channels": channels,
-                "maps": [str(kind) for kind in self.maps],
-                "mirrored": list(self.mirrored),
-                "cleaning": self.cleaning.value,
-            }
-        )
+        known = {key: value for key, value in asdict(self).items() if value or key not in _OF_MEMBERS}
+        return known | {
+            "channels": channels,
+            "maps": [str(kind) for kind in self.maps],
+            "mirrored": list(self.mirrored),
+            "cleaning": self.cleaning.value,
+        }
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> "PointsPlan":
@@ -113,8 +114,9 @@ class PointsPlan:
             RejectedInput: They hold no plan.
         """
         try:
-            known = {key: parameters[key] for key in cls.__dataclass_fields__ if key != "networks"}
+            known = {key: parameters[key] for key in cls.__dataclass_fields__ if key not in _OF_MEMBERS}
             known["networks"] = tuple(UNetPlan.from_parameters(each) for each in parameters.get("networks", ()))
+            known["spacings"] = tuple(tuple(float(size) for size in each) for each in parameters.get("spacings", ()))
             known["channels"] = {entry["image"]: IntensityRule(entry["rule"]) for entry in known["channels"]}
             known["spacing"] = tuple(float(size) for size in known["spacing"])
             known["mirrored"] = tuple(int(axis) for axis in known["mirrored"])
@@ -135,6 +137,22 @@ class PointsPlan:
     def member_networks(self) -> tuple[UNetPlan, ...]:
         """Layout of each member."""
         return self.networks or (self.network,) * self.members
+
+    @property
+    def member_spacings(self) -> tuple[Spacing, ...]:
+        """Target spacing of each member."""
+        return self.spacings or (self.spacing,) * self.members
+
+    @property
+    def looks(self) -> "tuple[tuple[PointsPlan, tuple[int, ...]], ...]":
+        """The members by what they see: the plan of those with one spacing, and their numbers."""
+        found = []
+        for spacing in dict.fromkeys(self.member_spacings):
+            numbers = tuple(number for number, own in enumerate(self.member_spacings) if own == spacing)
+            networks = tuple(self.member_networks[number] for number in numbers)
+            own = replace(self, spacing=spacing, spacings=(), members=len(numbers), networks=networks)
+            found.append((own, numbers))
+        return tuple(found)
 
     def region(self, points: NDArray[np.float64], grid: Grid, *, relaxed: float | None = None) -> Region:
         """The box around points (N, 3) in voxels of a RAS grid, relaxed and cut at the border."""
@@ -165,7 +183,9 @@ def _require_sane(plan: PointsPlan) -> None:
     fit = type(plan.members) is int and 1 <= plan.members <= MOST_MEMBERS
     fit = fit and type(plan.budget) is int and 1 <= plan.budget <= MOST_VOXELS
     fit = fit and type(plan.iterations) is int and 1 <= plan.iterations <= _MOST_ITERATIONS
-    fit = fit and len(plan.spacing) == 3 and all(1e-3 <= size <= 1e3 for size in plan.spacing)
+    spacings = {plan.spacing, *plan.spacings}
+    fit = fit and all(len(each) == 3 and all(1e-3 <= size <= 1e3 for size in each) for each in spacings)
+    fit = fit and len(plan.member_spacings) == plan.members
     fit = fit and 0.0 <= plan.relaxed <= 2.0 and len({*plan.mirrored}) == len(plan.mirrored)
     fit = fit and {*plan.mirrored} <= {0, 1, 2} and len(plan.member_networks) == plan.members
     channels = len(plan.channels) + len(plan.maps)
@@ -256,30 +276,33 @@ class SixPointsSegmenter:
         images, grid = ras_images(request, self._plan.channels)
         points = self._points(request.prompts.extreme_points, grid)
         region = self._plan.region(points, grid)
-        picture = points_input(images, points, grid, region=region, plan=self._plan)
+        pictures = [points_input(images, points, grid, region=region, plan=plan) for plan, _ in self._plan.looks]
         mapped = perf_counter()
-        logits = self._logits(picture)
+        total = np.zeros(region.size, dtype=np.float32)
+        for picture, (_, numbers) in zip(pictures, self._plan.looks, strict=True):
+            logits = self._logits(picture, [self._members[number] for number in numbers])
+            total += resized(logits, region.size) * np.float32(len(numbers) / self._plan.members)
         drawn = perf_counter()
         probability = np.zeros(grid.shape, dtype=np.float32)
-        fine = torch.from_numpy(resized(logits, region.size)).sigmoid().numpy()
+        fine = torch.from_numpy(total).sigmoid().numpy()
         probability[region.slices] = cleaned(fine, self._plan.cleaning)
         seconds = {"map": mapped - start, "network": drawn - mapped, "postprocessing": perf_counter() - drawn}
         original = request.volumes[next(iter(self._plan.channels))].grid
         return Segmentation(
             Volume(np.ascontiguousarray(from_ras(probability, original)), original),
             self._title,
-            used={"region": asdict(region), "canvas": list(picture.shape[1:]), "seconds": seconds},
+            used={"region": asdict(region), "canvas": list(pictures[0].shape[1:]), "seconds": seconds},
         )
 
-    def _logits(self, picture: Picture) -> Picture:
-        """Mean logits of all members and mirrored copies, (…)."""
+    def _logits(self, picture: Picture, members: Sequence[Runtime]) -> Picture:
+        """Mean logits of members and their mirrored copies, (…)."""
         copies = _combinations(self._plan.mirrored)
         total = np.zeros(picture.shape[1:], dtype=np.float32)
         for axes in copies:
             mirrored = np.ascontiguousarray(np.flip(picture, [axis + 1 for axis in axes]))[None]
-            for member in self._members:
+            for member in members:
                 total += np.flip(member(mirrored)[0, 0], axes)
-        return total / np.float32(len(copies) * len(self._members))
+        return total / np.float32(len(copies) * len(members))
 
     @staticmethod
     def _points(points: Sequence[PointMm], grid: Grid) -> NDArray[np.float64]:

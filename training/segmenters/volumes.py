@@ -1,13 +1,15 @@
 """A 3D U-Net on whole volumes: automatic, prompts are ignored. Imports torch: see `training.methods.loading`.
 
 The volume is brought to the model's spacing and drawn in tiles that overlap by half, each weighted by a Gaussian
-around its middle; nothing is cropped by knowledge of the tumour.
+around its middle; nothing is cropped by knowledge of the tumour. A model of volumes that were cut around their tumour
+may look at each as a whole instead, resized to one tile.
 
 Source: nnU-Net (target spacing, overlapping tiles with Gaussian weights, mirrored copies, mean of the folds' logits).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
 from math import ceil, prod
 from time import perf_counter
 from typing import Any
@@ -30,11 +32,25 @@ from training.segmenters.postprocessing import Cleaning, cleaned
 from training.segmenters.request_images import ras_images
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
 from training.segmenters.tiling import tiled_fields
-from training.segmenters.uncertainty import uncertainty_of
+from training.segmenters.uncertainty import together, uncertainty_of
 from training.segmenters.weights import best_device, members_of, with_weights
 
 _STRETCH = 1.5
 """Along an axis that is at most this many tiles long, one longer tile is drawn instead of two or three."""
+
+
+class View(StrEnum):
+    """How a model looks at a volume."""
+
+    TILES = "tiles"
+    """In its target spacing, tile by tile."""
+
+    WHOLE = "whole"
+    """Resized to one tile, whatever its size."""
+
+
+_OF_MEMBERS = {"networks", "spacings", "canvases"}
+"""Parameters that packages have only where the folds' plans differ."""
 
 
 @dataclass(frozen=True)
@@ -46,27 +62,38 @@ class VolumePlan:
         spacing: Target spacing in millimetres (right, anterior, superior).
         canvas: Size of a tile in voxels of that spacing.
         network: Layout of the network.
+        view: How the network looks at a volume.
         members: Networks whose logits are averaged (the folds).
         mirrored: Axes along which mirrored copies are averaged: the copies are all their combinations.
         cleaning: Post-processing of the mask, chosen on validation folds.
         networks: Layout of each member, if the folds' plans differ; empty if all are `network`.
+        spacings: Target spacing of each member, likewise.
+        canvases: Tile of each member, likewise.
     """
 
     channels: Mapping[str, IntensityRule]
     spacing: Spacing
     canvas: Shape
     network: UNetPlan
+    view: View = View.TILES
     members: int = 1
     mirrored: tuple[int, ...] = (0, 1)
     cleaning: Cleaning = Cleaning.NONE
     networks: tuple[UNetPlan, ...] = ()
+    spacings: tuple[Spacing, ...] = ()
+    canvases: tuple[Shape, ...] = ()
 
     def __post_init__(self) -> None:
         fit = type(self.members) is int and 1 <= self.members <= MOST_MEMBERS
-        fit = fit and len(self.spacing) == 3 and all(1e-3 <= size <= 1e3 for size in self.spacing)
-        fit = fit and len(self.canvas) == 3 and prod(self.canvas) <= MOST_VOXELS
-        fit = fit and len(self.member_networks) == self.members
-        fit = fit and all(_fits(self.canvas, each) for each in self.member_networks)
+        fit = fit and all(
+            len(each) == 3 and all(1e-3 <= size <= 1e3 for size in each) for each in (self.spacing, *self.spacings)
+        )
+        fit = fit and all(len(each) == 3 and prod(each) <= MOST_VOXELS for each in (self.canvas, *self.canvases))
+        own = self.member_networks, self.member_spacings, self.member_canvases
+        fit = fit and all(len(each) == self.members for each in own)
+        fit = fit and all(
+            _fits(canvas, each) for canvas, each in zip(self.member_canvases, self.member_networks, strict=True)
+        )
         fit = fit and {*self.mirrored} <= {0, 1, 2} and len({*self.mirrored}) == len(self.mirrored)
         if not fit or any(each.channels != len(self.channels) for each in self.member_networks):
             raise RejectedInput(
@@ -79,9 +106,8 @@ class VolumePlan:
     def parameters(self) -> dict[str, Any]:
         """As plain JSON values."""
         channels = [{"image": name, "rule": rule.value} for name, rule in self.channels.items()]
-        own = {"networks": [each.parameters for each in self.networks]} if self.networks else {}
-        rest = {key: value for key, value in asdict(self).items() if key != "networks"}
-        return rest | own | {"channels": channels, "cleaning": self.cleaning.value}
+        known = {key: value for key, value in asdict(self).items() if value or key not in _OF_MEMBERS}
+        return known | {"channels": channels, "cleaning": self.cleaning.value, "view": self.view.value}
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> "VolumePlan":
@@ -91,8 +117,11 @@ class VolumePlan:
             RejectedInput: They hold no plan.
         """
         try:
-            known = {key: parameters[key] for key in cls.__dataclass_fields__ if key != "networks"}
+            known = {key: parameters[key] for key in cls.__dataclass_fields__ if key not in _OF_MEMBERS}
             known["networks"] = tuple(UNetPlan.from_parameters(each) for each in parameters.get("networks", ()))
+            known["spacings"] = tuple(tuple(float(size) for size in each) for each in parameters.get("spacings", ()))
+            known["canvases"] = tuple(tuple(int(size) for size in each) for each in parameters.get("canvases", ()))
+            known["view"] = View(known["view"])
             known["channels"] = {entry["image"]: IntensityRule(entry["rule"]) for entry in known["channels"]}
             known["spacing"] = tuple(float(size) for size in known["spacing"])
             known["canvas"] = tuple(int(size) for size in known["canvas"])
@@ -112,6 +141,28 @@ class VolumePlan:
         """Layout of each member."""
         return self.networks or (self.network,) * self.members
 
+    @property
+    def member_spacings(self) -> tuple[Spacing, ...]:
+        """Target spacing of each member."""
+        return self.spacings or (self.spacing,) * self.members
+
+    @property
+    def member_canvases(self) -> tuple[Shape, ...]:
+        """Tile of each member."""
+        return self.canvases or (self.canvas,) * self.members
+
+    @property
+    def looks(self) -> "tuple[tuple[VolumePlan, tuple[int, ...]], ...]":
+        """The members by what they see: the plan of those with one spacing and tile, and their numbers."""
+        seen = list(zip(self.member_spacings, self.member_canvases, strict=True))
+        found = []
+        for spacing, canvas in dict.fromkeys(seen):
+            numbers = tuple(number for number, own in enumerate(seen) if own == (spacing, canvas))
+            networks = tuple(self.member_networks[number] for number in numbers)
+            own = replace(self, spacing=spacing, canvas=canvas, spacings=(), canvases=())
+            found.append((replace(own, members=len(numbers), networks=networks), numbers))
+        return tuple(found)
+
     def tile(self, shape: Sequence[int]) -> Shape:
         """The tile for a picture of `shape`: the canvas, as long as the picture where that is a little longer."""
         steps = np.lcm.reduce([each.divisor for each in self.member_networks], axis=0).tolist()
@@ -122,7 +173,9 @@ class VolumePlan:
         return i, j, k
 
     def shape(self, grid: Grid) -> Shape:
-        """The size of a volume on `grid` (RAS) in the model's spacing; at least one voxel along each axis."""
+        """The size of a volume on `grid` (RAS) as the model sees it; at least one voxel along each axis."""
+        if self.view is View.WHOLE:
+            return self.canvas
         extent = np.array(grid.shape) * grid.spacing
         i, j, k = np.maximum(np.rint(extent / np.array(self.spacing)), 1).astype(int)
         return int(i), int(j), int(k)
@@ -188,11 +241,18 @@ class VolumeSegmenter:
         """
         start = perf_counter()
         images, grid = ras_images(request, self._plan.channels)
-        picture = volume_input(images, grid, self._plan)
+        begun = [(volume_input(images, grid, plan), plan, numbers) for plan, numbers in self._plan.looks]
         prepared = perf_counter()
-        fields = self.fields(picture, with_spread=request.wants_uncertainty)
+        # What one look's members say together; its weight is how many they are.
+        said = [
+            (
+                np.stack([resized(each, grid.shape) for each in self._fields(picture, plan, numbers, request)]),
+                len(numbers),
+            )
+            for picture, plan, numbers in begun
+        ]
+        fine = together(said)
         drawn = perf_counter()
-        fine = np.stack([resized(each, grid.shape) for each in fields])
         probability = cleaned(torch.from_numpy(fine[0]).sigmoid().numpy(), self._plan.cleaning)
         found = uncertainty_of(fine) if request.wants_uncertainty else None
         original = request.volumes[next(iter(self._plan.channels))].grid
@@ -201,23 +261,25 @@ class VolumeSegmenter:
             _on(original, probability),
             self._title,
             score=None if found is None else 1.0 - found.of_case,
-            used={"canvas": list(picture.shape[1:]), "seconds": seconds},
+            used={"canvas": list(begun[0][0].shape[1:]), "seconds": seconds},
             uncertainty=None if found is None else _on(original, found.entropy),
         )
 
-    def logits(self, picture: Picture) -> Picture:
-        """Mean logits (…) of all members and mirrored copies of a picture (C, …)."""
-        mean: Picture = self.fields(picture, with_spread=False)[0]
-        return mean
-
-    def fields(self, picture: Picture, *, with_spread: bool) -> Picture:
-        """What all members say of the mirrored copies of a picture (C, …), as `joined` has it.
+    def _fields(
+        self, picture: Picture, plan: VolumePlan, numbers: Sequence[int], request: SegmentationRequest
+    ) -> Picture:
+        """What some members say of the mirrored copies of a picture (C, …), as `joined` has it.
 
         Returns:
             float32 (1, …) or, with the spread, (3, …); where tiles overlap, their weighted mean.
         """
-        canvas = self._plan.tile(picture.shape[1:])
-        return tiled_fields(picture, canvas, self._members, mirrored=self._plan.mirrored, with_spread=with_spread)
+        return tiled_fields(
+            picture,
+            plan.tile(picture.shape[1:]),
+            [self._members[number] for number in numbers],
+            mirrored=plan.mirrored,
+            with_spread=request.wants_uncertainty,
+        )
 
 
 def _on(original: Grid, turned: Picture) -> Volume:

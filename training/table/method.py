@@ -68,11 +68,14 @@ class Method:
         fit: Fits its networks on images and masks, as `training.fitting.choice.Fit` says; empty if it is not trained.
         bundle: Makes ``inference.json`` of its MONAI Bundle, as `training.exchange.bundle.export.MakeConfig`
             says; empty where a bundle holds the network alone.
+        bundle_networks: Gives the networks of its packages as MONAI's own classes, from description and tensors; empty
+            where they are none of MONAI's.
         iterations: Its own number of iterations: some minutes a fold on two processor cores.
         options: Its options beside those that all methods have.
         presets: Values of its options that go together, by a name.
         sees_all_images: Whether it learns from all images that every case has where none are named, or from the first.
-        plans_network: Whether each fold plans its network from its own cases, so that an ensemble keeps several plans.
+        planned: Parameters that each fold plans from its own cases, each with the name under which an ensemble keeps
+            those of all its members.
     """
 
     name: str
@@ -93,11 +96,12 @@ class Method:
     convert: str = ""
     fit: str = ""
     bundle: str = ""
+    bundle_networks: str = ""
     iterations: int = 0
     options: tuple[Option, ...] = ()
     presets: Mapping[str, Preset] = field(default_factory=dict, hash=False)
     sees_all_images: bool = False
-    plans_network: bool = False
+    planned: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __str__(self) -> str:
         return self.name

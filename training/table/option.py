@@ -3,9 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf, isfinite
+from pathlib import Path
 from typing import Any
 
 from datasets.errors import RejectedInput
+from datasets.files import sha256_of_file
+
+FIRST_WEIGHTS = "first_weights"
+"""Parameter of a package: SHA-256 of the published weights that its network began with."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,7 @@ class Option:
         most: Largest value.
         axes: Number of sizes, for one that is a size along each axis; 0 for a number.
         words: The words of which it is one, each with its meaning; empty for a number.
-        is_file: Whether it is the path of a file, which a package does not keep.
+        is_file: Whether it is the path of a file; a package keeps the file's digest as `FIRST_WEIGHTS`, not the path.
     """
 
     name: str
@@ -76,6 +81,19 @@ class Option:
                 f"Expected {self.least:g}{upper} for {self.flag}, got {value}.",
                 remedy="Correct the number, or leave it out.",
             )
+
+    def digest(self, path: str) -> str:
+        """SHA-256 of its file.
+
+        Raises:
+            RejectedInput: The file cannot be read (``option-file``).
+        """
+        try:
+            return sha256_of_file(Path(path))
+        except OSError as error:
+            raise RejectedInput(
+                "option-file", f"The file of {self.flag} cannot be read.", remedy="Correct the path, or leave it out."
+            ) from error
 
     @property
     def meanings(self) -> str:

@@ -18,6 +18,7 @@ class CorrectionKind(models.TextChoices):
     CORRECTED = "corrected", "Corrected by a reviewer"
     ADJUDICATED = "adjudicated", "Decided between readers"
     AUTOMATIC = "automatic", "Drawn by a model"
+    SIMULATED = "simulated", "Drawn by a simulated annotator"
 
 
 class Correction(models.Model):
@@ -75,7 +76,7 @@ class Layers:
 def layers_under(counting: Iterable[Correction], earlier: Iterable[Correction]) -> Layers:
     """The layers under the corrections that count in a mask.
 
-    A decision between readers, or a model's mask, holds nothing of what was there before.
+    A decision between readers, a model's mask, or a simulated annotator's holds nothing of what was there before.
 
     Args:
         counting: The corrections that count on some slice.

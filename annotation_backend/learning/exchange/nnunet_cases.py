@@ -2,15 +2,18 @@
 
 from typing import Any
 
-from annotation_backend.learning.fold_training import ProgressOf
-from annotation_backend.learning.learned_images import kinds_to_learn, label_to_learn
-from annotation_backend.learning.snapshot_training import examples_of_snapshot, take_snapshot
+from annotation_backend.learning.examples.learned_images import kinds_to_learn, label_to_learn
+from annotation_backend.learning.examples.of_folder import examples_of_folder
+from annotation_backend.learning.examples.of_snapshot import examples_of_snapshot
+from annotation_backend.learning.examples.snapshots import take_snapshot
+from annotation_backend.learning.examples.training_examples import TrainingExamples
+from annotation_backend.learning.retraining.rules import held_back
 from annotation_backend.learning.splitting.arguments import external_of, rule_of
 from annotation_backend.learning.splitting.folds import planned_folds, require_apart
-from annotation_backend.learning.training_examples import TrainingExamples, examples_of_folder
 from annotation_backend.studies.arguments import study_of
 from datasets.errors import RejectedInput
 from datasets.image.mask import TUMOUR
+from datasets.progress import ProgressOf
 from datasets.study.splits.rule import SplitName, SplitRule
 from training.exchange.nnunet.dataset import SPLITS_NAME, dataset_folder_name, write_dataset, write_splits
 
@@ -60,7 +63,8 @@ def _examples(options: dict[str, Any]) -> tuple[TrainingExamples, tuple[str, ...
     if options["cohort"] is None:
         study = study_of(options)
         label = label_to_learn(study.protocol, options["label"])
-        kinds = kinds_to_learn(study.protocol, options["channels"] or study.protocol.required[:1])
+        kinds = kinds_to_learn(study.protocol, options["channels"], sees_all_images=False)
+        external = held_back(study, external)
         return examples_of_snapshot(take_snapshot(study), kinds, label, external=external), tuple(kinds), label
     if not (options["image_glob"] and options["mask_glob"]):
         raise RejectedInput("options-incomplete", "--cohort needs --image-glob and --mask-glob.", remedy="See --help.")

@@ -14,7 +14,7 @@ from annotation_backend.learning.jobs import ask_for_training
 from annotation_backend.learning.models import AskedBy
 from annotation_backend.learning.pages.forms import RetrainingForm
 from annotation_backend.learning.pages.models import shown_models
-from annotation_backend.learning.retraining.rules import change_rules
+from annotation_backend.learning.retraining.rules import change_rules, rules_of
 from annotation_backend.learning.runs.promoting import promote_by_grounds
 from annotation_backend.registry.models import PromptKind
 from annotation_backend.registry.serving_history import go_back
@@ -83,7 +83,7 @@ def retraining(request: HttpRequest, study: Study) -> HttpResponse:
         told = "A training was asked for." if is_new else "A training waits already; this was counted with it."
         messages.success(request, told)
         return redirect(page_of(study, "model-list"))
-    form = RetrainingForm(request.POST)
+    form = RetrainingForm(request.POST, request.FILES, bound=rules_of(study).external)
     if not form.is_valid():
         raise RejectedInput(
             "retraining-settings",

@@ -11,9 +11,10 @@ from annotation_backend.accounts.models import Role
 from annotation_backend.learning.models import Run, RunStatus, TrainingAsk
 from annotation_backend.learning.pages.forms import RetrainingForm
 from annotation_backend.learning.pages.runs import shown_run
-from annotation_backend.learning.retraining.asking import failed_ask
+from annotation_backend.learning.retraining.asking import failed_ask, needless_ask
 from annotation_backend.learning.retraining.rules import rules_of
 from annotation_backend.learning.runs.comparing import PairedFigures, paired_figures
+from annotation_backend.learning.runs.learning_curve import curves_of
 from annotation_backend.learning.runs.tracing import trace_of
 from annotation_backend.learning.runs.withdrawn import withdrawn_by_model
 from annotation_backend.registry.models import Model, Promotion, PromptKind
@@ -26,7 +27,7 @@ from datasets.errors import RejectedInput
 MOST_RUNS = 20
 MOST_HISTORY = 30
 
-LARGE = ("figures", "losses", "settings", "environment", "folds", "code")
+LARGE = ("figures", "drafts", "losses", "settings", "environment", "folds", "code")
 """What the list of runs does not read."""
 
 
@@ -49,6 +50,7 @@ def model_list(request: HttpRequest, study: Study) -> HttpResponse:
             for model in models
         ],
         "runs": [shown_run(run) for run in runs],
+        "curves": curves_of(study),
         "may_change": may(request, Role.DATA_MANAGER),
         "may_look": may(request, Role.DATA_MANAGER, Role.RADIOLOGIST),
     }
@@ -107,7 +109,9 @@ def _with_figures(study: Study) -> list[Model]:
 
 
 def _compared(first: Model, second: Model) -> dict[str, Any]:
-    runs = {run.model_id: run for run in Run.objects.filter(model__in=[first, second]).select_related("model")}
+    runs = {
+        run.model_id: run for run in Run.objects.filter(model__in=[first, second]).select_related("model", "snapshot")
+    }
     one, other = runs[first.pk], runs[second.pk]
     found: PairedFigures | RejectedInput
     try:
@@ -121,5 +125,6 @@ def _compared(first: Model, second: Model) -> dict[str, Any]:
 
 def _retraining_of(study: Study) -> dict[str, Any]:
     waiting = TrainingAsk.objects.filter(study=study, begun__isnull=True).first()
-    form = RetrainingForm(initial=RetrainingForm.values_of(rules_of(study)))
-    return {"form": form, "waiting": waiting, "failed": failed_ask(study)}
+    rules = rules_of(study)
+    form = RetrainingForm(initial=RetrainingForm.values_of(rules), bound=rules.external)
+    return {"form": form, "waiting": waiting, "failed": failed_ask(study), "needless": needless_ask(study)}

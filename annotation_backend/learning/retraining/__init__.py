@@ -1,1 +1,1 @@
-"""When a study trains again: its settings, what is due, and the asks that wait."""
+"""When a study trains again, and how: its settings, what is due, the asks that wait, and the folds that are kept."""

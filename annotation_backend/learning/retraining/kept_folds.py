@@ -8,24 +8,28 @@ from pathlib import Path
 
 from annotation_backend.learning.models import Run, RunStatus
 from annotation_backend.studies.models import Study
-from datasets.study.splits.rule import SplitRule
+from datasets.study.splits.rule import SplitName, SplitRule
 from datasets.study.splits.split_case import Folds
 from training.methods.crossvalidation import FOLDS_NAME, begin_folds
 
+_BALANCED = (SplitName.STRATIFIED, SplitName.TISSUE_TYPE)
 
-def keep_folds(folder: Path, rule: SplitRule, patients: Mapping[str, str], *, study: Study, method: str) -> None:
+
+def keep_folds(folder: Path, rule: SplitRule, patients: Mapping[str, str], *, study: Study) -> None:
     """Writes the folds of the last run of a study into the folder of the next, where none are written yet.
+
+    Whatever either trains: models of two methods are compared on the same folds, too.
 
     Args:
         folder: Of the next training's folds.
-        rule: By which cases are split; only folds of the same rule are kept.
+        rule: By which cases are split; only folds of the same rule are kept, and only where it balances folds. What
+            others leave out follows from the cases themselves.
         patients: The patient of each case of the next training.
         study: Of both.
-        method: Of both.
     """
-    if (folder / FOLDS_NAME).exists():
+    if rule.name not in _BALANCED or (folder / FOLDS_NAME).exists():
         return
-    done = Run.objects.filter(study=study, method=method, status=RunStatus.DONE).exclude(folds=[])
+    done = Run.objects.filter(study=study, status=RunStatus.DONE).exclude(folds=[])
     last = next((run for run in done.order_by("-pk")[:20] if run.settings.get("split") == rule.described), None)
     if last is None:
         return

@@ -7,6 +7,7 @@ from annotation_backend.learning.models import Retraining
 from annotation_backend.learning.training_arguments import DEFAULT_METHOD
 from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
+from datasets.study.splits.external import ExternalCohort, external_of_values
 from datasets.study.splits.rule import SplitName, SplitRule
 from training.table.table import trainable_methods
 
@@ -25,6 +26,7 @@ class RetrainingRules:
         method: Of the model.
         folds: Folds whose ensemble is the model, with figures on held-out cases; 0 for one model of all cases.
         iterations: None for the method's own number.
+        external: The cohort that no training of the study may read, whoever or whatever starts it; None for none.
 
     Raises:
         RejectedInput: A number is out of range, or the method cannot be trained (``retraining-settings``).
@@ -36,6 +38,7 @@ class RetrainingRules:
     method: str = DEFAULT_METHOD
     folds: int = 0
     iterations: int | None = None
+    external: ExternalCohort | None = None
 
     def __post_init__(self) -> None:
         in_range = (
@@ -63,7 +66,28 @@ def rules_of(study: Study) -> RetrainingRules:
     row = Retraining.objects.filter(study=study).first()
     if row is None:
         return RetrainingRules()
-    return RetrainingRules(row.after_cases, row.every_days, row.by_button, row.method, row.folds, row.iterations)
+    fields = {name: getattr(row, name) for name in RetrainingRules.__dataclass_fields__ if name != "external"}
+    return RetrainingRules(**fields, external=None if row.external is None else external_of_values(row.external))
+
+
+def held_back(study: Study, named: ExternalCohort | None) -> ExternalCohort | None:
+    """The external cohort of a training of a study: that of its settings, or one that was named.
+
+    Args:
+        study: The study.
+        named: By a person, for this training; None where nobody named one.
+
+    Raises:
+        RejectedInput: The study holds another one back (``external-bound``).
+    """
+    bound = rules_of(study).external
+    if bound is not None and named is not None and bound.digest != named.digest:
+        raise RejectedInput(
+            "external-bound",
+            f"No training of the study may read {bound.name}, and {named.name} is another external cohort.",
+            remedy="Leave --external out, or change the study's settings on its page Models.",
+        )
+    return bound or named
 
 
 def change_rules(study: Study, rules: RetrainingRules, *, person: User | None = None) -> bool:
@@ -74,6 +98,7 @@ def change_rules(study: Study, rules: RetrainingRules, *, person: User | None = 
     """
     if rules == rules_of(study):
         return False
-    fields = {name: getattr(rules, name) for name in rules.__dataclass_fields__}
-    Retraining.objects.create(study=study, person=person, **fields)
+    fields = {name: getattr(rules, name) for name in rules.__dataclass_fields__ if name != "external"}
+    external = None if rules.external is None else rules.external.values
+    Retraining.objects.create(study=study, person=person, external=external, **fields)
     return True

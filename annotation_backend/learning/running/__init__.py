@@ -1,4 +1,4 @@
-"""How trainings run here: their options, prepared cases in the data folder, and folds on other machines.
+"""How trainings run here: their options, folds on other machines, and what they keep in the data folder meanwhile.
 
-Imports `learning.fold_training`, `learning.splitting` and `learning.training_examples`.
+Imports `learning.examples`, `learning.fold_training`, `learning.runs` and `learning.splitting`.
 """

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from annotation_backend.commandline.cohort_arguments import Named
 from annotation_backend.compute import each_done
+from annotation_backend.learning.examples.of_folder import examples_of_folder
+from annotation_backend.learning.examples.training_examples import TrainingExamples
 from annotation_backend.learning.fold_training import train_folds
-from annotation_backend.learning.training_examples import TrainingExamples, examples_of_folder
 from datasets.errors import RejectedInput, TryAgain
 from datasets.progress import Progress
 from datasets.study.splits.external import ExternalCohort

@@ -1,4 +1,4 @@
-"""Prepared cases of this installation: in the data folder, tidied when a training begins."""
+"""Prepared cases of this installation: in the data folder, tidied when a training begins and once a day."""
 
 from pathlib import Path
 

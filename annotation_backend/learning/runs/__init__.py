@@ -1,1 +1,4 @@
-"""Runs: what a training records of itself, its figures on held-out cases, models compared, promoted and traced."""
+"""Runs: what a training records of itself, its figures on held-out cases, models compared, promoted and traced.
+
+Imports `learning.examples`.
+"""

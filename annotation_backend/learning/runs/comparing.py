@@ -5,7 +5,7 @@ Models are compared by the mean Dice of each patient. One is better when the mea
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from annotation_backend.learning.models import Run, RunStatus
@@ -27,6 +27,7 @@ class PairedFigures:
         lower: Lower end of its 95 % interval; None for too few patients.
         upper: Upper end.
         wilcoxon_p: Two-sided Wilcoxon signed-rank test; None where all differences are 0, or for too few.
+        left_out: Patients that both held out too, but with other masks, images or cases.
     """
 
     patients: int
@@ -36,6 +37,7 @@ class PairedFigures:
     lower: float | None
     upper: float | None
     wilcoxon_p: float | None
+    left_out: int = 0
 
     @property
     def is_better(self) -> bool:
@@ -48,9 +50,10 @@ class PairedFigures:
         """The figures in a sentence without its stop."""
         interval = "no interval" if self.lower is None else f"95 % interval {self.lower:+.3f} to {self.upper:+.3f}"
         test = "no test" if self.wilcoxon_p is None else f"Wilcoxon p = {self.wilcoxon_p:.2g}"
+        changed = f"; left out: {self.left_out} whose masks, images or cases changed between the two"
         return (
             f"Dice {self.first_mean:.3f} against {self.second_mean:.3f} on the same {self.patients} held-out patients, "
-            f"difference {self.difference:+.3f} ({interval}; {test})"
+            f"difference {self.difference:+.3f} ({interval}; {test}{changed if self.left_out else ''})"
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -59,7 +62,7 @@ class PairedFigures:
 
 
 def paired_figures(first: Run, second: Run) -> PairedFigures:
-    """Compares the models of two runs on the patients that both held out.
+    """Compares the models of two runs on the patients that both held out and measured against the same masks.
 
     Args:
         first: A run with figures.
@@ -67,7 +70,8 @@ def paired_figures(first: Run, second: Run) -> PairedFigures:
 
     Raises:
         RejectedInput: One has no figures (``figures-none``), they learned different labels (``figures-label``), or the
-            patients that both have are not in the same folds (``figures-folds``).
+            patients that both have are not in the same folds (``figures-folds``), or all were measured against other
+            masks (``figures-masks``).
     """
     for run in (first, second):
         if run.status != RunStatus.DONE or not run.figures:
@@ -83,37 +87,56 @@ def paired_figures(first: Run, second: Run) -> PairedFigures:
             remedy="Compare models of one label.",
         )
     one, other = _by_patient(first.figures), _by_patient(second.figures)
-    shared = sorted(one.keys() & other.keys())
+    both = one.keys() & other.keys()
+    truths = [_truths(run) for run in (first, second)]
+    shared = sorted(patient for patient in both if truths[0][patient] == truths[1][patient])
+    if both and not shared:
+        raise RejectedInput(
+            "figures-masks",
+            f"{first.model} and {second.model} were measured against other masks: each patient's masks, images or "
+            "cases changed between the two.",
+            remedy="Train one of them again on the masks that are approved now.",
+        )
     if not shared or not _are_alike(first.figures, second.figures, shared):
         raise RejectedInput(
             "figures-folds",
             f"{first.model} and {second.model} were not tried on the same folds.",
             remedy="Train one of them again with the folds of the other: a study's own retraining keeps its folds.",
         )
-    return paired_by_patient({name: one[name] for name in shared}, {name: other[name] for name in shared})
+    found = paired_by_patient({name: one[name] for name in shared}, {name: other[name] for name in shared})
+    return replace(found, left_out=len(both) - len(shared))
 
 
 def paired_by_patient(one: Mapping[str, float], other: Mapping[str, float]) -> PairedFigures:
     """The figures of two models by patient, of the same patients."""
-    from training.measures.intervals import mean_interval
-    from training.measures.statistics import compare, mean_sd
+    from training.measures import comparison
 
-    names = sorted(one)
-    interval = mean_interval([one[name] - other[name] for name in names], names)
-    found = compare(one, other)
+    paired = comparison.paired_by_patient(one, other, {})
+    first, second = paired.means
     return PairedFigures(
-        found.n,
-        mean_sd(list(one.values())).mean or 0.0,
-        mean_sd(list(other.values())).mean or 0.0,
-        found.mean_difference or 0.0,
-        interval.lower,
-        interval.upper,
-        found.wilcoxon_p,
+        paired.found.n,
+        first or 0.0,
+        second or 0.0,
+        paired.found.mean_difference or 0.0,
+        *paired.interval,
+        paired.found.wilcoxon_p,
     )
 
 
 def _label(run: Run) -> str:
     return str(run.settings.get("label", ""))
+
+
+def _truths(run: Run) -> dict[str, set[tuple[str, str, str]]]:
+    """What each patient's figures were measured against: case, mask and images, by digest."""
+    entries = {str(entry["case"]): entry for entry in run.snapshot.content["cases"]}
+    found: dict[str, set[tuple[str, str, str]]] = {}
+    for row in run.figures:
+        case = str(row["case"])
+        entry = entries[case]
+        truth = (case, str(entry["mask_sha256"]), str(entry.get("registration_sha256", "")))
+        found.setdefault(str(row["patient"]), set()).add(truth)
+    return found
 
 
 def _by_patient(figures: Sequence[Mapping[str, Any]]) -> dict[str, float]:

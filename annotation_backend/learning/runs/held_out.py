@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from annotation_backend.learning.examples.training_examples import TrainingExamples
 from annotation_backend.learning.models import Run
-from annotation_backend.learning.training_examples import TrainingExamples
 from datasets.files import write_bytes
 from datasets.image.mask import Inside, Mask
-from training.segmenters.postprocessing import Cleaning, cleaned_mask
+from training.segmenters.postprocessing import Cleaning, best_of_scores, cleaned_mask, cleaning_scores
 
 if TYPE_CHECKING:
     from training.fitting.examples import Example
@@ -76,24 +76,36 @@ class HeldOut:
         Raises:
             RejectedInput: A case cannot be read or drawn.
         """
-        order = self._tried
         first = {case: fold for fold, cases in reversed([*enumerate(self.trained.folds)]) for case in cases}
         for case in self.trained.folds[number]:
             if first[case] == number and case in self.examples.cases:
                 example = self.examples.load(case)
-                self._take(example, self.drawn(example, order.index(case)), fold=number)
+                self._take(example, self._drawn_of(example), fold=number)
 
-    def clean(self, cleaning: Cleaning) -> None:
-        """Measures all cases again as the model's post-processing leaves them.
+    def clean(self) -> None:
+        """Measures all cases again with post-processing: each fold's with the one that is best for the other folds.
 
-        Args:
-            cleaning: The post-processing.
+        The model's own is chosen on all of them, so that on none would its figures be those of an unseen case.
         """
         folds = {str(row["case"]): int(row["fold"]) for row in self.run.figures}
-        for number, case in enumerate(self._tried):
-            if cleaning is not Cleaning.NONE and case in folds:
+        scores = {case: self._scores(case) for case in folds}
+        best = {
+            fold: best_of_scores([scores[case] for case, its in folds.items() if its != fold])
+            for fold in set(folds.values())
+            if len(set(folds.values())) > 1
+        }
+        for case, fold in folds.items():
+            if (cleaning := best.get(fold, Cleaning.NONE)) is not Cleaning.NONE:
                 example = self.examples.load(case)
-                self._take(example, cleaned_mask(self.drawn(example, number), cleaning), fold=folds[case])
+                self._take(example, cleaned_mask(self._drawn_of(example), cleaning), fold=fold)
+
+    def _scores(self, case: str) -> list[float]:
+        """Dice of a case with each post-processing."""
+        example = self.examples.load(case)
+        return cleaning_scores(self._drawn_of(example), example.mask.foreground)
+
+    def _drawn_of(self, example: "Example") -> Inside:
+        return self.drawn(example, self._tried.index(example.case))
 
     @cached_property
     def _masks(self) -> "HeldOutMasks":

@@ -62,7 +62,9 @@ def judged(model: Model, kinds: Sequence[PromptKind], *, study: Study, label: st
     for row in sorted(places, key=lambda row: row.pk):
         if row.model_id != model.pk:
             others.setdefault(row.model, []).append(PromptKind(row.prompt_kind))
-    runs = {run.model_id: run for run in Run.objects.filter(model__in=[model, *others]).select_related("model")}
+    runs = {
+        run.model_id: run for run in Run.objects.filter(model__in=[model, *others]).select_related("model", "snapshot")
+    }
     return [_judged(model, other, of, runs) for other, of in others.items()]
 
 

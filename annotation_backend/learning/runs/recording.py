@@ -10,15 +10,16 @@ from typing import Any
 from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
-from annotation_backend.learning.fold_training import ProgressOf
 from annotation_backend.learning.models import Run, RunStatus, Snapshot
 from annotation_backend.learning.runs.curves import Going
 from annotation_backend.learning.runs.environment import code, environment
+from annotation_backend.learning.runs.faults import full_disk_named, told
 from annotation_backend.learning.runs.withdrawn import withdrawn_of
 from annotation_backend.studies.models import Study
 from annotation_backend.supervision.presence import held, is_present
 from datasets.errors import RejectedInput, TryAgain
 from datasets.files import canonical_json
+from datasets.progress import ProgressOf
 from training.fitting.running.processes import is_first
 
 logger = logging.getLogger(__name__)
@@ -31,25 +32,36 @@ LOOK_SECONDS = 5.0
 
 
 @contextmanager
-def recorded_run(snapshot: Snapshot, method: str, described: Mapping[str, Any]) -> Iterator[Run]:
+def recorded_run(
+    snapshot: Snapshot, method: str, described: Mapping[str, Any], *, how: Mapping[str, Any] | None = None
+) -> Iterator[Run]:
     """A record of a training: done when the block ends, failed with the reason when it raises, stopped when it is.
 
     A training of the same masks with the same settings that was stopped goes on under its former record. Of several
     processes of one training only the first one's record is stored.
 
+    Args:
+        snapshot: That is learned from.
+        method: Its name.
+        described: The settings on which depends what is learned.
+        how: The others, `annotation_backend.learning.models.HOW_IT_RAN`.
+
     Raises:
         TryAgain: Another training of the study runs (``training-busy``).
+        RejectedInput: The disk is full (``fit-disk-full``).
     """
+    asked = Run(study=snapshot.study, snapshot=snapshot, method=method, settings={**described, **(how or {})})
     if not is_first():
-        yield Run(study=snapshot.study, snapshot=snapshot, method=method, settings=dict(described))
+        yield asked
         return
     with held("run", str(snapshot.study_id)) as holder:
-        run = _begun(snapshot, method, dict(described), holder)
+        run = _begun(asked, holder)
         try:
-            yield run
+            with full_disk_named():
+                yield run
             run.status = RunStatus.DONE
         except Exception as error:
-            run.status, run.error = RunStatus.FAILED, f"{type(error).__name__}: {error}"[:1000]
+            run.status, run.error = RunStatus.FAILED, told(error)[:1000]
             raise
         except BaseException:
             run.status = RunStatus.STOPPED
@@ -77,12 +89,12 @@ def end_lost_runs(study: Study) -> int:
     return rows.update(status=RunStatus.STOPPED, ended=timezone.now(), holder="")
 
 
-def _begun(snapshot: Snapshot, method: str, described: dict[str, Any], holder: str) -> Run:
-    """The record of a training that begins or goes on."""
-    end_lost_runs(snapshot.study)
-    stopped = Run.objects.filter(snapshot=snapshot, method=method, status=RunStatus.STOPPED).order_by("-pk")
-    run = next((one for one in stopped if canonical_json(one.settings) == canonical_json(described)), None)
-    run = run or Run(study=snapshot.study, snapshot=snapshot, method=method, settings=described)
+def _begun(asked: Run, holder: str) -> Run:
+    """The record of a training that begins, or goes on under its former record."""
+    end_lost_runs(asked.study)
+    rows = Run.objects.filter(snapshot=asked.snapshot, method=asked.method, status=RunStatus.STOPPED).order_by("-pk")
+    run = next((one for one in rows if canonical_json(one.asked) == canonical_json(asked.asked)), asked)
+    run.settings = asked.settings
     run.status, run.holder, run.error, run.ended = RunStatus.RUNNING, holder, "", None
     run.code, run.environment = code(), environment()
     try:
@@ -156,6 +168,6 @@ class Recorder:
             return
         self.run.progress = self.going.described()
         try:
-            self.run.save(update_fields=["progress", "folds", "figures", "summary"])
+            self.run.save(update_fields=["progress", "folds", "figures", "summary", "findings"])
         except DatabaseError as error:
             logger.warning("%s could not be told of (%s)", self.run, type(error).__name__)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from annotation_backend.learning.training_examples import TrainingExamples
+from annotation_backend.learning.examples.training_examples import TrainingExamples
 from datasets.errors import RejectedInput
 from datasets.files import write_json
 from datasets.image.digest import pixels_sha256

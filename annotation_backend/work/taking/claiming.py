@@ -59,7 +59,7 @@ def claim_next(study: Study, person: User, *, order: Order = Order.PATIENT) -> A
     lapse(study=study)
     stages = _stages_for(study, person, draws=True)
     free = {name: stage for name, stage in stages.items() if stage.assignment in (AssignedBy.CLAIM, AssignedBy.OPEN)}
-    for place, row in enumerate(in_order(_open_to(study, person, free), order)[:MOST_LOOKED_AT]):
+    for place, row in enumerate(in_order(_open_to(study, person, free), order, study=study)[:MOST_LOOKED_AT]):
         work_asked.send(sender=CaseStage, row=row, person=person)
         instead = None if place else _control_instead(row, free[row.stage], person, order)
         if instead is not None:
@@ -115,7 +115,7 @@ def next_review(study: Study, person: User, *, order: Order = Order.PATIENT, aft
     if mine is not None:
         return NextReview(mine.row, mine.why or "It is assigned to you")
     free = {name: stage for name, stage in stages.items() if stage.assignment in (AssignedBy.CLAIM, AssignedBy.OPEN)}
-    for row in in_order(_open_to(study, person, free).exclude(case__code=after), order)[:MOST_LOOKED_AT]:
+    for row in in_order(_open_to(study, person, free).exclude(case__code=after), order, study=study)[:MOST_LOOKED_AT]:
         if _waits_for(row, free[row.stage], person):
             why = why_next(row, order)
             if free[row.stage].assignment is AssignedBy.CLAIM:

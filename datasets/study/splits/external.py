@@ -19,7 +19,7 @@ from datasets.study.splits.split_case import SplitCase
 SCHEMA = "maskloop-external-1"
 
 _FOLDER = Path(__file__).parent / "external_cohorts"
-_MOST_BYTES = 50_000_000
+MOST_BYTES = 50_000_000
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
@@ -51,6 +51,8 @@ class ExternalCohort:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name) or not (self.cases or self.patients):
             _refuse("has a kebab-case name and lists cases or patients")
+        if any("\0" in text for text in (*self.cases, *self.patients, *self.left_out, self.note)):
+            _refuse("holds texts without zero characters, which no database keeps")
         if not all(_DIGEST.fullmatch(digest) for digest in self.pixels):
             _refuse("lists images by 64 hexadecimal digits each")
 
@@ -60,9 +62,14 @@ class ExternalCohort:
         return sha256_of_bytes(canonical_json(self._content))
 
     @property
+    def values(self) -> dict[str, Any]:
+        """The document as plain JSON values."""
+        return self._content | {"digest": self.digest}
+
+    @property
     def encoded(self) -> bytes:
         """The document."""
-        return canonical_json(self._content | {"digest": self.digest})
+        return canonical_json(self.values)
 
     def holds(self, case: SplitCase) -> bool:
         """Whether a case is one of the cohort's, or of one of its patients, or of those that it leaves out.
@@ -100,7 +107,7 @@ def external_cohort(name_or_path: str) -> ExternalCohort:
     """
     path = _FOLDER / f"{name_or_path}.json" if name_or_path in shipped_cohorts() else Path(name_or_path)
     try:
-        content = path.read_bytes() if path.stat().st_size <= _MOST_BYTES else b""
+        content = path.read_bytes() if path.stat().st_size <= MOST_BYTES else b""
     except (OSError, ValueError) as error:
         raise RejectedInput(
             "external-unknown",
@@ -114,10 +121,22 @@ def read_external(content: bytes) -> ExternalCohort:
     """The external cohort of a document.
 
     Raises:
+        RejectedInput: As `external_of_values`.
+    """
+    try:
+        values = json.loads(content) if len(content) <= MOST_BYTES else None
+    except (ValueError, RecursionError) as error:
+        raise _none("is JSON with all its fields") from error
+    return external_of_values(values)
+
+
+def external_of_values(values: Any) -> ExternalCohort:
+    """The external cohort of a document's values.
+
+    Raises:
         RejectedInput: It is none (``external-cohort``), or was changed since it was frozen (``external-changed``).
     """
     try:
-        values = json.loads(content)
         if values["schema"] != SCHEMA:
             _refuse(f"is of the schema {SCHEMA}")
         lists = {name: _codes(values[name]) for name in ("cases", "patients", "left_out", "pixels")}

@@ -29,7 +29,7 @@ from annotation_backend.labeling.jobs import assemble_case
 from annotation_backend.labeling.models import Annotation, CaseMask, LabelingProject
 from annotation_backend.labeling.saves.store import receive
 from annotation_backend.labeling.upkeep import take_up
-from annotation_backend.learning.snapshot_training import take_snapshot
+from annotation_backend.learning.examples.snapshots import take_snapshot
 from annotation_backend.publishing.services import publish_release
 from datasets.errors import MaskloopError
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file, write_bytes

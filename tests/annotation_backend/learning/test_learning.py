@@ -15,9 +15,11 @@ from annotation_backend.inference.serving.segmenting import INSIDE_ABOVE_PROBABI
 from annotation_backend.labeling.masks.regions import region_of
 from annotation_backend.labeling.models import LabelingTask
 from annotation_backend.labeling.versions.assembly import assemble
-from annotation_backend.learning.learned_images import kinds_to_learn
+from annotation_backend.learning.examples.learned_images import kinds_to_learn
+from annotation_backend.learning.examples.of_snapshot import examples_of_snapshot
+from annotation_backend.learning.examples.snapshots import take_snapshot
 from annotation_backend.learning.models import Run, RunStatus, Snapshot
-from annotation_backend.learning.snapshot_training import examples_of_snapshot, take_snapshot, train_on_snapshot
+from annotation_backend.learning.snapshot_training import train_on_snapshot
 from annotation_backend.registry.model_registry import models_folder, promote, register_package, serving_model
 from annotation_backend.registry.models import Model, PromptKind
 from annotation_backend.review.models import Verdict
@@ -198,14 +200,16 @@ def test_cases_without_the_label_are_left_out_and_named(people: dict[Role, User]
 
 def test_the_images_to_learn_from_are_named_by_the_protocol() -> None:
     lipoma = shipped_protocol("lipoma")
-    assert kinds_to_learn(lipoma) == ("t1",)
-    assert kinds_to_learn(lipoma, ["t2_fs", "t1_contrast"]) == ("t2-fs", "t1-ce")
-    assert kinds_to_learn(shipped_protocol("mstt-199")) == ("t1", "t2-fs")
-    assert kinds_to_learn(shipped_protocol("mstt-199"), ["t1", "t2"]) == ("t1", "t2-fs")
-    assert kinds_to_learn(shipped_protocol("pet-ct")) == ("ct", "pet")
+    assert kinds_to_learn(lipoma, sees_all_images=True) == ("t1",)
+    assert kinds_to_learn(lipoma, ["t2_fs", "t1_contrast"], sees_all_images=True) == ("t2-fs", "t1-ce")
+    mstt = shipped_protocol("mstt-199")
+    assert kinds_to_learn(mstt, sees_all_images=True) == ("t1", "t2-fs")
+    assert kinds_to_learn(mstt, sees_all_images=False) == ("t1",)
+    assert kinds_to_learn(mstt, ["t1", "t2"], sees_all_images=False) == ("t1", "t2-fs")
+    assert kinds_to_learn(shipped_protocol("pet-ct"), sees_all_images=True) == ("ct", "pet")
     with pytest.raises(RejectedInput, match="image-unknown"):
-        kinds_to_learn(lipoma, ["stir"])
+        kinds_to_learn(lipoma, ["stir"], sees_all_images=True)
     first = lipoma.images[0]
     alike = replace(lipoma, images=(first, replace(first, name="coronal")))
     with pytest.raises(RejectedInput, match="images-alike"):
-        kinds_to_learn(alike, ["coronal"])
+        kinds_to_learn(alike, ["coronal"], sees_all_images=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
-from annotation_backend.learning.training_examples import examples_of_folder
+from annotation_backend.learning.examples.of_folder import examples_of_folder
 from tests.curation.support.small_volumes import labelled, put_image, put_mask
 
 GLOBS = ["--image-glob", "t1=*/T1.nii", "--mask-glob", "*/mask.nii"]

@@ -1,10 +1,12 @@
 """The pages of models and runs: what they show, who may change what, and a trace from a model to its masks."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
@@ -14,12 +16,13 @@ from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.exclusion import exclude
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.versions.assembly import assemble
+from annotation_backend.learning.examples.snapshots import take_snapshot
 from annotation_backend.learning.models import AskedBy, Run, RunStatus, TrainingAsk
 from annotation_backend.learning.retraining.rules import rules_of
-from annotation_backend.learning.snapshot_training import take_snapshot
 from annotation_backend.registry.model_registry import promote, serving_model
 from annotation_backend.registry.models import Model, Promotion, PromptKind
 from annotation_backend.supervision.presence import held
+from datasets.study.splits.external import ExternalCohort, external_cohort
 from tests.annotation_backend.learning.tried_models import files_are_whole, snapshot_of, tried_model
 from tests.annotation_backend.support.addresses import page_at
 from tests.annotation_backend.support.records import (
@@ -241,3 +244,72 @@ def test_models_of_another_study_are_not_there(manager: Client) -> None:
         assert manager.get(page_at(name, model.pk)).status_code == 404
     assert manager.get(page_at("run-page", run.pk)).status_code == 404
     assert manager.post(page_at("model-promote", model.pk), {"reason": "Because."}).status_code == 404
+
+
+def _with_drafts(model: Model, *rows: tuple[str, int | None, float, int | None]) -> None:
+    """What became of drafts, with a model's run: case, the model that drew it, share that was changed, actions."""
+    names = ("case", "model", "changed", "actions")
+    drafts = [{**dict(zip(names, row, strict=True)), "patient": row[0].replace("C", "P")} for row in rows]
+    Run.objects.filter(model=model).update(drafts=drafts)
+
+
+def test_the_learning_curve_is_of_the_patients_that_all_models_held_out(manager: Client) -> None:
+    page = _page(manager, "model-list")
+    assert "there is no curve" in page
+    few = (("C0001", "C0002"), ("C0003",))
+    first = tried_model("first", {"C0001": 0.2, "C0002": 0.4, "C0003": 0.6}, few)
+    _with_drafts(first, ("C0001", None, 1.0, 40), ("C0002", None, 1.0, 30), ("C0003", None, 1.0, 20))
+    page = _page(manager, "model-list")
+    assert "One model of these was tried on held-out patients. A curve needs two" in page
+    assert '<figure class="curve">' not in page
+    more = (("C0001", "C0002"), ("C0003", "C0004"))
+    second = tried_model("second", {"C0001": 0.6, "C0002": 0.7, "C0003": 0.8, "C0004": 0.1}, more)
+    _with_drafts(second, ("C0001", None, 1.0, 40), ("C0002", None, 1.0, 30), ("C0003", None, 1.0, 20),
+                 ("C0004", first.pk, 0.35, 12))  # fmt: skip
+    page = _page(manager, "model-list")
+    assert "Dice is that on the 3 patients that all 2 models held out." in page
+    rows = [
+        [cell.strip() for cell in row]
+        for row in re.findall(r'<tr><th scope="row">([^<]*)</th>' + 5 * r"<td>([^<]*)</td>", page)
+        if row[0] in ("without a draft", "first-1", "second-1")
+    ]
+    assert [row[:2] for row in rows] == [["without a draft", "0"], ["first-1", "3"], ["second-1", "4"]]
+    assert [row[2].partition(" ")[0] for row in rows] == ["–", "0.400", "0.700"]  # C0004 was not tried by both
+    assert rows[1][3:] == ["1", "35.0", "12.0"]
+    assert rows[2][3:] == ["0", "–", "–"]
+    assert rows[0][3:5] == ["3", "100.0"]  # no spread, no interval
+    assert rows[0][5] == "30.0"  # nor of three patients
+    assert page.count('<figure class="curve">') == 2  # Dice, and actions from without a draft to the first's drafts
+    other = tried_model("oedema", {"C0001": 0.9}, (("C0001",),), label="Oedema")
+    assert other
+    page = _page(manager, "model-list")
+    assert page.count('id="curve-2"') == 1  # models of another label are no part of the curve
+
+
+def test_models_without_a_patient_in_common_have_no_curve(manager: Client) -> None:
+    tried_model("first", {"C0001": 0.2, "C0002": 0.4}, (("C0001",), ("C0002",)))
+    tried_model("second", {"C0003": 0.6, "C0004": 0.7}, (("C0003",), ("C0004",)))
+    page = _page(manager, "model-list")
+    assert "These models held out no patient in common" in page
+    assert '<figure class="curve">' not in page
+
+
+def test_a_data_manager_holds_an_external_cohort_back(manager: Client) -> None:
+    cohort = ExternalCohort("strangers", patients=("P0002",))
+
+    def sent(**values: Any) -> int:
+        answer = manager.post(page_at("model-retraining"), {"method": "unet-25d", "folds": 0, **values})
+        return int(answer.status_code)
+
+    assert sent(document=SimpleUploadedFile("strangers.json", cohort.encoded)) == 302
+    assert rules_of(the_study()).external == cohort
+    assert "strangers" in _page(manager, "model-list")
+    assert sent(external="as now", after_cases=3) == 302
+    assert (rules_of(the_study()).external, rules_of(the_study()).after_cases) == (cohort, 3)
+    for broken in (b"", b"{}", cohort.encoded.replace(b"P0002", b"P0003"), b"[" * 5000):
+        assert sent(document=SimpleUploadedFile("broken.json", broken)) == 409
+    assert rules_of(the_study()).external == cohort
+    assert sent(external="sts-external") == 302
+    assert rules_of(the_study()).external == external_cohort("sts-external")
+    assert sent() == 302
+    assert rules_of(the_study()).external is None

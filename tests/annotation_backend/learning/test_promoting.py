@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 
 from annotation_backend.accounts.models import Role, User
-from annotation_backend.learning.runs.comparing import paired_by_patient
+from annotation_backend.learning.runs.comparing import paired_by_patient, paired_figures
 from annotation_backend.learning.runs.promoting import promote_by_grounds
 from annotation_backend.registry.model_registry import Grounds, promote, serving_model
 from annotation_backend.registry.models import Model, Promotion, PromptKind
@@ -96,6 +96,27 @@ def test_without_figures_on_the_same_folds_a_reason_is_wanted(serving: Model, ki
         promote_by_grounds(model, study=the_study(), label="Tumour")
     promote_by_grounds(model, study=the_study(), label="Tumour", reason="Tried by hand.")
     assert _serves() == model
+
+
+def test_patients_whose_masks_changed_between_two_trainings_are_not_compared(serving: Model) -> None:
+    """Its gain on C6 is that of the corrected mask; on the other five it cannot be shown."""
+    model = tried_model("corrected", BETTER, FOLDS, changed=["C6"])
+    found = paired_figures(model.run, serving.run)
+    assert (found.patients, found.left_out) == (5, 1)
+    assert "left out: 1 whose masks" in found.words
+    with pytest.raises(RejectedInput, match="promotion-not-better"):
+        promote_by_grounds(model, study=the_study())
+    other = tried_model("all-corrected", BETTER, FOLDS, changed=[*BETTER])
+    with pytest.raises(RejectedInput, match="figures-masks"):
+        paired_figures(other.run, serving.run)
+
+
+def test_a_patient_with_a_second_case_since_is_not_compared(serving: Model) -> None:
+    model = tried_model("grown", {**BETTER, "C7": 0.5}, (*FOLDS[:2], ("C5", "C6", "C7")))
+    for row in model.run.figures:
+        row["patient"] = "P6" if row["case"] == "C7" else row["patient"]
+    model.run.save()
+    assert paired_figures(model.run, serving.run).left_out == 1
 
 
 def test_folds_that_were_kept_are_the_same_though_cases_were_added(serving: Model) -> None:

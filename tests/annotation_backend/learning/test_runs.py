@@ -6,26 +6,36 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.exclusion import exclude
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.versions.assembly import assemble
+from annotation_backend.learning.examples.snapshots import take_snapshot
+from annotation_backend.learning.examples.training_examples import TrainingExamples
 from annotation_backend.learning.models import Run, RunStatus
-from annotation_backend.learning.runs import recording
+from annotation_backend.learning.running.prepared import prepared_cases
+from annotation_backend.learning.runs import held_out, recording
 from annotation_backend.learning.runs.held_out import picture_file
 from annotation_backend.learning.runs.recording import end_lost_runs, is_running, recorded_run
 from annotation_backend.learning.runs.withdrawn import withdrawn_by_model
-from annotation_backend.learning.snapshot_training import take_snapshot, train_on_snapshot
+from annotation_backend.learning.snapshot_training import train_on_snapshot
 from annotation_backend.registry.models import Model
 from annotation_backend.supervision.presence import held
 from datasets.errors import RejectedInput, TryAgain
+from datasets.image.mask import Mask
+from datasets.image.volume import Grid, Volume
 from datasets.study.splits.rule import SplitName, SplitRule
+from datasets.study.splits.split_case import UNKNOWN, SplitCase
 from tests.annotation_backend.learning.tried_models import snapshot_of
 from tests.annotation_backend.support.records import approve, published, registered_case, saved, the_study
 from tests.training.support.small_training import make_small
 from training.fitting.choice import TrainingChoice
+from training.fitting.examples import Example
+from training.fitting.running.running import ALONE, Running
+from training.methods.crossvalidation import TrainedFolds
 from training.table.table import method_called
 
 pytestmark = pytest.mark.django_db
@@ -131,7 +141,10 @@ def test_a_patient_who_is_withdrawn_in_mid_training_ends_it_at_once(
         steps.append(done)
         if done == 1:
             exclude(Case.objects.get(code="C0001"), reason="Consent withdrawn.")
+            prepared_cases().arrays("P0001", "d" * 64, lambda: {"images": np.zeros(3)})
+            assert [*(data / "training").glob("*/checkpoints")]
 
+    data = prepared_cases().folder.parent
     with pytest.raises(RejectedInput, match=r"C0001.*snapshot-left"):
         _train(withdraw)
     assert steps == [1], "the iterations after it are not spent"
@@ -139,6 +152,8 @@ def test_a_patient_who_is_withdrawn_in_mid_training_ends_it_at_once(
     assert run.status == RunStatus.FAILED
     assert "C0001" in run.error
     assert Model.objects.count() == 0
+    assert not [*(data / "training").glob("*")], "checkpoints of their images are gone"
+    assert not [*prepared_cases().folder.glob("*/*")], "what the fold prepared after the exclusion is gone, too"
     assert _train().model is not None, "what is approved now is trained on"
 
 
@@ -155,8 +170,6 @@ def test_a_training_is_not_stopped_by_a_record_that_cannot_be_drawn(
     people: dict[Role, User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A full disk costs pictures, not the training."""
-    from annotation_backend.learning.runs import held_out
-
     write, full = held_out.write_bytes, []
 
     def write_bytes(path: Path, content: bytes) -> None:
@@ -170,3 +183,84 @@ def test_a_training_is_not_stopped_by_a_record_that_cannot_be_drawn(
     run = _train(rule=replace(TWO_FOLDS))
     assert len(full) >= 2
     assert run.status == RunStatus.DONE
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_stopped_training_keeps_goes_with_the_patient(people: dict[Role, User]) -> None:
+    _approved(people, "C0001", "C0002")
+
+    def stop(_done: int, _total: int, _loss: float | None = None) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _train(stop)
+    data = prepared_cases().folder.parent
+    assert [*(data / "training").glob("*")]
+    exclude(Case.objects.get(code="C0002"), reason="Consent withdrawn.")
+    assert not [*(data / "training").glob("*")]
+
+
+def test_an_error_that_is_not_ours_is_told_by_its_kind_alone() -> None:
+    with pytest.raises(ValueError, match="Miller"), recorded_run(snapshot_of({"C0001": "P0001"}), "unet-25d", {}):
+        raise ValueError("/home/Miller/scan.nii is broken")
+    assert Run.objects.get().error == "ValueError; see data/logs/trainer.log."
+
+
+def test_a_full_disk_is_named_wherever_a_training_writes() -> None:
+    with (
+        pytest.raises(RejectedInput, match="fit-disk-full") as refusal,
+        recorded_run(snapshot_of({"C0001": "P0001"}), "unet-25d", {}),
+    ):
+        raise OSError(28, "No space left on device", "/data/training/Miller")
+    assert Run.objects.get().error == str(refusal.value)
+    assert "Miller" not in str(refusal.value)
+
+
+def test_how_a_training_runs_is_recorded_and_makes_no_other_training_of_it() -> None:
+    snapshot = snapshot_of({"C0001": "P0001"})
+    with pytest.raises(KeyboardInterrupt), recorded_run(snapshot, "unet-25d", {"seed": 3}, how=ALONE.described):
+        raise KeyboardInterrupt
+    half = Running(precision="half").described
+    with recorded_run(snapshot, "unet-25d", {"seed": 3}, how=half) as run:
+        pass
+    assert Run.objects.count() == 1
+    assert run.settings == {"seed": 3, "precision": "half", "numbers": "float16", "compiled": False}
+    assert run.asked == {"seed": 3}
+
+
+def test_the_cleaning_of_a_fold_is_chosen_on_the_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Two balls: an island beside the first costs it Dice, one beside the second is its tumour's other part.
+
+    Each alone would be cleaned as suits it; what the other fold teaches is the opposite.
+    """
+    near, far = np.zeros((9, 9, 9), bool), np.zeros((9, 9, 9), bool)
+    near[1:4, 1:4, 1:4], far[7, 7, 7] = True, True
+    grid = Grid((9, 9, 9), np.eye(4))
+    truths = {"C1": near, "C2": near | far}
+    image = Volume(np.random.default_rng(0).random((9, 9, 9), np.float32), grid)
+    examples = {
+        case: Example(case, case.replace("C", "P"), {"t1": image}, Mask(inside.astype(np.uint8), grid))
+        for case, inside in truths.items()
+    }
+    found = TrainingExamples(
+        cases={case: SplitCase(case, case.replace("C", "P"), UNKNOWN) for case in truths},
+        load=examples.__getitem__,
+        images_of=lambda _case: (),
+        size_of=lambda _case: 1.0,
+        inputs={},
+    )
+    run = Run.objects.create(
+        study=the_study(),
+        snapshot=snapshot_of({"C1": "P1", "C2": "P2"}),
+        method="unet-25d",
+        settings={},
+        figures=[
+            {"case": "C1", "patient": "P1", "fold": 0, "dice": 0.9818},
+            {"case": "C2", "patient": "P2", "fold": 1, "dice": 1.0},
+        ],
+    )
+    tried = held_out.HeldOut(run, TrainedFolds(tmp_path, (("C1",), ("C2",))), found, 0)
+    monkeypatch.setattr(held_out.HeldOut, "drawn", lambda *_asked: near | far)
+    tried.clean()
+    dice = {row["case"]: row["dice"] for row in run.figures}
+    assert dice == {"C1": 0.9818, "C2": pytest.approx(2 * 27 / (27 + 28), abs=1e-4)}

@@ -12,9 +12,12 @@ from django.core.management import call_command
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.labeling.versions.assembly import assemble
-from annotation_backend.learning.snapshot_training import examples_of_snapshot, take_snapshot, work_folder
+from annotation_backend.learning.examples.of_folder import examples_of_folder
+from annotation_backend.learning.examples.of_snapshot import examples_of_snapshot
+from annotation_backend.learning.examples.snapshots import take_snapshot
+from annotation_backend.learning.examples.training_examples import TrainingExamples
+from annotation_backend.learning.running.work_folders import work_folder
 from annotation_backend.learning.splitting.folds import planned_folds, require_apart
-from annotation_backend.learning.training_examples import TrainingExamples, examples_of_folder
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes, write_json
 from datasets.formats.nifti import read_volume, write_mask, write_volume
@@ -183,7 +186,10 @@ def test_an_external_cohort_is_not_read(cohort: Path, train: Callable[..., dict[
     table = ("--case-table", str(cohort.parent / "cases.csv"))
     said = train("--external", str(path), *table, "--dry-run")
     assert said["cases"] == ["a", "c", "e", "f"]
-    assert said["findings"] == ["Left out as elsewhere: b, d. [external-case]"]
+    assert said["findings"][0] == "Left out as elsewhere: b, d. [external-case]"
+    assert "[external-no-pixels]" in said["findings"][1]
+    nobody = _examples(cohort).without_external(ExternalCohort("nobody", cases=("x",), pixels=("0" * 64,)))
+    assert nobody.findings[-1:] == ("No case has a name that nobody lists. [external-nobody]",)
     examples = _examples(cohort).without_external(external)
     assert examples.inputs["external"] == external.digest
     assert [example.case for example in examples.read()] == ["a", "c", "e", "f"]

@@ -19,10 +19,19 @@ def files_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_registry, "read_package", lambda _folder, expected_digest: None)
 
 
-def snapshot_of(cases: Mapping[str, str], *, study: Study | None = None, mask: int = 1) -> Snapshot:
-    """A snapshot with these cases and their patients."""
+def snapshot_of(
+    cases: Mapping[str, str], *, study: Study | None = None, mask: int = 1, changed: Sequence[str] = ()
+) -> Snapshot:
+    """A snapshot with these cases and their patients; the masks of some are other ones."""
     entries = [
-        {"case": case, "patient": patient, "mask": mask, "mask_sha256": f"of {case}", "quality_score": "excellent"}
+        {
+            "case": case,
+            "patient": patient,
+            "mask": mask,
+            "mask_sha256": f"{'corrected ' if case in changed else ''}of {case}",
+            "registration_sha256": f"of {case}",
+            "quality_score": "excellent",
+        }
         for case, patient in sorted(cases.items())
     ]
     digest = sha256_of_bytes(repr((study or the_study(), entries)).encode())
@@ -42,10 +51,15 @@ def figures_of(dice: Mapping[str, float], folds: Sequence[Sequence[str]]) -> lis
 
 
 def tried_model(
-    name: str, dice: Mapping[str, float], folds: Sequence[Sequence[str]], *, label: str = "Tumour"
+    name: str,
+    dice: Mapping[str, float],
+    folds: Sequence[Sequence[str]],
+    *,
+    label: str = "Tumour",
+    changed: Sequence[str] = (),
 ) -> Model:
-    """A model that draws by itself, with its run and the Dice of its held-out cases."""
-    snapshot = snapshot_of({case: case.replace("C", "P") for case in dice})
+    """A model that draws by itself, with its run and the Dice of its held-out cases; masks of `changed` are others."""
+    snapshot = snapshot_of({case: case.replace("C", "P") for case in dice}, changed=changed)
     model = Model.objects.create(
         name=name,
         version="1",

@@ -10,8 +10,9 @@ from annotation_backend.cases.registration.volumes import case_volumes
 from annotation_backend.inference.models import Prediction
 from annotation_backend.inference.serving.segmenting import predict_slices
 from annotation_backend.labeling.versions.assembly import assemble
+from annotation_backend.learning.examples.snapshots import take_snapshot
 from annotation_backend.learning.models import RunStatus
-from annotation_backend.learning.snapshot_training import take_snapshot, train_on_snapshot
+from annotation_backend.learning.snapshot_training import train_on_snapshot
 from annotation_backend.registry import shipped
 from annotation_backend.registry.model_registry import (
     check_promotion,

@@ -11,9 +11,10 @@ from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.exclusion import exclude
 from annotation_backend.cases.models import Case
 from annotation_backend.inference.models import InitialMask
+from annotation_backend.inference.serving.initial_masks import inputs_of
 from annotation_backend.labeling.models import LabelingTask
 from annotation_backend.labeling.versions.assembly import assemble
-from annotation_backend.registry.models import Model
+from annotation_backend.registry.models import Model, Promotion, PromptKind
 from annotation_backend.stages.assigning import assign
 from annotation_backend.stages.flow import begin, finish, follow
 from annotation_backend.stages.models import WHOLE_CASE, Assignment
@@ -29,6 +30,7 @@ from datasets.image.packed_mask import packed
 from datasets.study.stage import AssignedBy
 from tests.annotation_backend.stages.world import BLIND_PAIR, bare_case, drawn, row_of, study_of, worker
 from tests.annotation_backend.support.records import SHAPE, accounts, approve, published, registered_case, saved
+from tests.annotation_backend.support.segmenters import known_model
 
 pytestmark = pytest.mark.django_db
 
@@ -46,11 +48,12 @@ def _model(study: Study) -> Model:
     )
 
 
-def _scored(case: Case, model: Model, *scores: float) -> None:
+def _scored(case: Case, model: Model, *scores: float, inputs: str = "") -> None:
+    """Estimates of a model, of the case as it is now or of other inputs."""
+    of_now = inputs_of([Case.objects.with_images().get(pk=case.pk)], model)[case.pk]
     for index, score in enumerate(scores):
-        InitialMask.objects.create(
-            case=case, slice_index=index, model=model, inputs_sha256="x", model_version="m", score=score, bits=b""
-        )
+        row = {"inputs_sha256": inputs or of_now, "model_version": "m", "score": score, "bits": b""}
+        InitialMask.objects.create(case=case, slice_index=index, model=model, **row)
 
 
 @pytest.fixture
@@ -105,9 +108,14 @@ def test_where_the_model_is_least_sure_comes_first_and_what_it_did_not_estimate_
     cases = [bare_case(study, number) for number in (1, 2, 3)]
     for case in cases:
         begin(case)
-    model = _model(study)
+    model, former = _model(study), known_model("former")
+    Promotion.objects.create(study=study, model=former, prompt_kind=PromptKind.AUTOMATIC)
+    Promotion.objects.create(study=study, model=model, prompt_kind=PromptKind.AUTOMATIC)
     _scored(cases[1], model, 0.9, 0.7)
     _scored(cases[2], model, 0.5, 0.62)
+    _scored(cases[1], former, 0.1)
+    _scored(cases[0], former, 0.1)
+    _scored(cases[0], model, 0.2, inputs="of a former registration")
     claims = []
     for number in range(3):
         claims.append(claim_next(study, worker(study, Role.ANNOTATOR, 10 + number), order=Order.UNCERTAINTY))

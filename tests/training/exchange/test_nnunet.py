@@ -19,7 +19,7 @@ from training.exchange.nnunet.network import converted_weights, network_plan
 from training.exchange.nnunet.results import import_results
 from training.methods.loading import load_segmenter
 from training.model_package import read_description
-from training.segmenters.nnunet import nnunet_network, resampled
+from training.segmenters.imported.nnunet import nnunet_network, resampled
 from training.segmenters.segmenter import SegmentationRequest
 from training.segmenters.weights import with_weights
 

@@ -48,9 +48,17 @@ def test_what_is_given_counts_before_the_preset() -> None:
     choice = TrainingChoice(UNET, options={"batch": 2, "loss": "dice-ce"}).with_preset("mstt-199")
     settings = SliceSettings.of_choice(choice)
     assert (settings.batch, settings.loss, settings.epochs) == (2, SliceLoss.DICE_CE, 5)
-    assert SliceSettings.of_choice(replace(choice, iterations=7)).epochs is None
     again = TrainingChoice.from_described(choice.described)
     assert SliceSettings.of_choice(again) == settings
+    for_iterations = TrainingChoice(UNET, iterations=7).with_preset("mstt-199")
+    assert SliceSettings.of_choice(for_iterations).epochs is None
+    kept = TrainingChoice.from_described(for_iterations.described | {"epochs": 5})  # of a version that took both
+    assert SliceSettings.of_choice(kept) == SliceSettings.of_choice(for_iterations)
+
+
+def test_iterations_beside_epochs_are_refused() -> None:
+    with pytest.raises(RejectedInput, match="fit-epochs"):
+        TrainingChoice(UNET, iterations=7, options={"epochs": 5})
 
 
 def test_lite_medsams_preset_has_the_untrained_adapter() -> None:

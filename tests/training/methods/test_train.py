@@ -1,5 +1,6 @@
 """Each trainable method, from examples to a package that draws; what cannot be trained is refused before it begins."""
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from datasets.errors import RejectedInput
+from datasets.image.mask import Mask
 from datasets.image.orientation import as_ras
 from datasets.image.volume import Volume
 from tests.training.support.ball_examples import ball, ball_example
@@ -17,7 +19,7 @@ from training.fitting import click_session, clicks
 from training.fitting.choice import Trained, TrainingChoice
 from training.methods.loading import load_segmenter
 from training.methods.train import package_trained, train_method
-from training.model_package import WEIGHTS_NAME, read_description, read_package
+from training.model_package import WEIGHTS_NAME, ModelDescription, read_description, read_package
 from training.pretrained.shipped import shipped_packages
 from training.prompts.prompt import Click, Prompts
 from training.prompts.simulated_points import points_mm
@@ -216,3 +218,65 @@ def test_members_trained_or_built_otherwise_are_refused(tmp_path: Path) -> None:
         with pytest.raises(RejectedInput, match="members-differ"):
             package_trained([one, other], tmp_path / "model", name="a", version="1", inputs=INPUTS)
     assert not (tmp_path / "model").exists()
+
+
+def test_members_that_began_with_other_weights_are_refused(tmp_path: Path) -> None:
+    one = Trained(choice("unet-25d"), {"first_weights": "a" * 64}, [{}], [[1.0]])
+    for parameters in ({}, {"first_weights": "b" * 64}):
+        other = replace(one, parameters=parameters)
+        with pytest.raises(RejectedInput, match="began with other weights"):
+            package_trained([one, other], tmp_path / "model", name="a", version="1", inputs=INPUTS)
+
+
+def test_a_checkpoint_of_other_masks_is_refused(tmp_path: Path) -> None:
+    """A mask that was corrected while a training was stopped is not learned from beside the one of before."""
+    chosen = choice("unet-25d", iterations=51)
+    corrected = EXAMPLES[0].mask.foreground.copy()
+    corrected[12, 12, 6] ^= True
+    others = [replace(EXAMPLES[0], mask=Mask(corrected.astype(np.uint8), EXAMPLES[0].mask.grid)), *EXAMPLES[1:]]
+
+    def stop(done: int, *_told: object) -> None:
+        if done == 50:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        train_method(chosen, EXAMPLES, checkpoints=tmp_path, progress=stop)
+    with pytest.raises(RejectedInput, match="fit-checkpoint"):
+        train_method(chosen, others, checkpoints=tmp_path)
+    left = train_method(chosen, EXAMPLES[::-1], checkpoints=tmp_path)
+    assert len(left.losses[0]) == 51
+
+
+def test_a_model_that_began_with_other_weights_is_not_that_of_a_choice(tmp_path: Path) -> None:
+    first, other = tmp_path / "first.safetensors", tmp_path / "other.safetensors"
+    first.write_bytes(b"first")
+    other.write_bytes(b"other")
+    parameters = {"first_weights": hashlib.sha256(b"first").hexdigest()}
+    begun, bare = (ModelDescription("a", "1", method_called("unet-25d"), each, {}) for each in (parameters, {}))
+
+    def asked(file: Path | None) -> TrainingChoice:
+        return choice("unet-25d", **({"encoder_weights": str(file)} if file else {}))
+
+    assert asked(first).is_that_of(begun)
+    assert asked(None).is_that_of(bare)
+    assert not any(one.is_that_of(model) for one, model in ((asked(other), begun), (asked(None), begun)))
+    assert not asked(first).is_that_of(bare)
+    with pytest.raises(RejectedInput, match="option-file"):
+        asked(tmp_path / "gone").is_that_of(begun)
+
+
+@pytest.mark.parametrize("method", ["six-points", "unet-3d"])
+def test_an_ensemble_draws_each_member_as_its_fold_planned(method: str, tmp_path: Path) -> None:
+    """Folds of other spacings plan other canvases and strides; all load, and each keeps its own."""
+    others = [ball_example(number, shape=(48, 24, 6), spacing=(0.7, 0.7, 5.0)) for number in (3, 4)]
+    chosen = choice(method, iterations=1)
+    members = [train_method(chosen, examples) for examples in (EXAMPLES[:2], others)]
+    digest = package_trained(members, tmp_path / "model", name="a", version="1", inputs=INPUTS)
+    found = read_description(tmp_path / "model").parameters
+    for name, of_all in method_called(method).planned.items():
+        own = [json.loads(json.dumps(dict(member.parameters)))[name] for member in members]
+        assert found.get(of_all, [found[name]] * 2) == own
+    assert len({tuple(each) for each in found["spacings"]}) == 2
+    asked = request(("t1",), method)
+    answer = load_segmenter(tmp_path / "model", expected_digest=digest).segment(asked)
+    assert np.isfinite(answer.probability.data).all()

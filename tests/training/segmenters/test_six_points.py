@@ -129,9 +129,31 @@ def test_mirrored_copies_are_all_combinations_and_are_turned_back(mirrored: tupl
 
 def test_members_are_averaged_as_logits() -> None:
     members = [lambda *shown, own=own: np.full_like(shown[0][:, :1], own) for own in (-4.0, 1.0, 6.0)]
-    plan = replace(PLAN, cleaning=Cleaning.NONE)
+    plan = replace(PLAN, cleaning=Cleaning.NONE, members=3)
     found = SixPointsSegmenter(members, plan, title="a").segment(request()).probability.data  # type: ignore[arg-type]
     assert found.max() == pytest.approx(1 / (1 + np.exp(-1.0)), abs=1e-5)
+
+
+def test_each_member_sees_the_spacing_that_its_fold_planned() -> None:
+    fine, coarse = replace(PLAN, cleaning=Cleaning.NONE), replace(PLAN, cleaning=Cleaning.NONE, spacing=(3.0, 3.0, 6.0))
+    both = replace(fine, members=3, spacings=(fine.spacing, coarse.spacing, fine.spacing))
+    assert PointsPlan.from_parameters(json.loads(json.dumps(both.parameters))) == both
+    seen: list[list[Picture]] = [[], [], []]
+    found = SixPointsSegmenter([answering(each) for each in seen], both, title="a").segment(request())
+    for pictures, plan in zip(seen, (fine, coarse, fine), strict=True):
+        np.testing.assert_array_equal(pictures[0], shown(plan))
+    assert shown(fine).shape != shown(coarse).shape
+    alone = [SixPointsSegmenter([answering()], plan, title="a").segment(request()) for plan in (fine, coarse)]
+    inside = found.probability.data > 0
+    one, other = (np.log(each.probability.data[inside] / (1 - each.probability.data[inside])) for each in alone)
+    expected = 1 / (1 + np.exp(-(2 * one + other) / 3))
+    np.testing.assert_allclose(found.probability.data[inside], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("spacings", [((1.5, 1.5, 3.0),), ((1.5, 1.5, 3.0), (0.0, 1.0, 1.0))])
+def test_spacings_that_do_not_fit_the_members_are_refused(spacings: Any) -> None:
+    with pytest.raises(RejectedInput, match="package-parameters"):
+        PointsPlan.from_parameters(PLAN.parameters | {"members": 2, "spacings": spacings})
 
 
 def test_a_missing_image_is_refused() -> None:

@@ -38,7 +38,7 @@ METHOD = Method(
 )
 
 
-def fit(choice, examples, *, checkpoints, progress):
+def fit(choice, examples, *, checkpoints, progress, running):
     import numpy as np
 
     from training.fitting.choice import Trained

@@ -20,8 +20,8 @@ from training.exchange.bundle.weights import bundle_state
 from training.exchange.imported import UNKNOWN_CASES, Imported, channel_findings, names_by_number
 from training.learned_cases import DIGESTS, fit_of, learned_digests
 from training.model_package import ModelDescription, write_package
-from training.segmenters.bundle_plan import BundlePlan
-from training.segmenters.imported_bundle import bundle_network, bundle_steps
+from training.segmenters.imported.bundle import bundle_network, bundle_steps
+from training.segmenters.imported.bundle_plan import BundlePlan
 from training.segmenters.weights import as_members, tensors_of, with_weights
 from training.table.method import function_called
 from training.table.table import method_called

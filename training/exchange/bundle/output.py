@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from datasets.errors import RejectedInput
-from training.segmenters.bundle_plan import TARGET, TRANSFORMS
+from training.segmenters.imported.bundle_plan import TARGET, TRANSFORMS
 from training.segmenters.postprocessing import Cleaning
 
 _SAVED = ("EnsureTyped", "Invertd", "SaveImaged", "ToDeviced", "ToTensord")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from datasets.errors import RejectedInput
-from training.segmenters.bundle_plan import TARGET
+from training.segmenters.imported.bundle_plan import TARGET
 
 _TURNS, _RESAMPLES = "Orientationd", "Spacingd"
 

@@ -8,7 +8,7 @@ from typing import Any
 from datasets.errors import RejectedInput
 from training.exchange.bundle.output import output_of, unmapped
 from training.exchange.bundle.placing import Placing
-from training.segmenters.bundle_plan import INFERER_ARGUMENTS, TARGET, TRANSFORMS, BundlePlan, not_allowed
+from training.segmenters.imported.bundle_plan import INFERER_ARGUMENTS, TARGET, TRANSFORMS, BundlePlan, not_allowed
 
 _LIMIT = 1 << 22
 _MOST_REFERENCES = 20

@@ -10,13 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from datasets.errors import RejectedInput
 from training.exchange.bundle.networks import BundleNetworks
 from training.exchange.bundle.shared_config import IMAGE, begun, postprocessing, shared_config
 from training.inputs.intensity_rules import CT_WINDOW_HU, LIMIT, IntensityRule
 from training.model_package import ModelDescription
-from training.segmenters.volumes import VolumePlan
+from training.segmenters.volumes import View, VolumePlan
 
 _SHAPE = "$lambda x: [max(1, round(n * float(s) / t)) for n, s, t in zip(x.shape[1:], x.pixdim, @spacing)]"
+_WHOLE = "$lambda x: list(@roi_size)"
 _TILE = (
     "$lambda shape: [-(-n // step) * step if side < n <= 1.5 * side else side"
     " for n, side, step in zip(shape, @roi_size, @steps)]"
@@ -45,9 +47,15 @@ def volume_config(description: ModelDescription, networks: BundleNetworks) -> tu
         networks: Its networks.
 
     Raises:
-        RejectedInput: The parameters hold no plan.
+        RejectedInput: The parameters hold no plan, or members see volumes in different voxels (``bundle-plans``).
     """
     plan = VolumePlan.from_parameters(description.parameters)
+    if len(plan.looks) > 1:
+        raise RejectedInput(
+            "bundle-plans",
+            "The model's networks see volumes in different voxels, each as its fold planned it; a bundle has one plan.",
+            remedy="Export one fold, or train a final model on all cases.",
+        )
     images = list(plan.channels)
     steps = np.lcm.reduce([each.divisor for each in plan.member_networks], axis=0).tolist()
     config = shared_config(images, networks) | {
@@ -59,7 +67,7 @@ def volume_config(description: ModelDescription, networks: BundleNetworks) -> tu
             for count in range(len(plan.mirrored) + 1)
             for axes in combinations(plan.mirrored, count)
         ],
-        "shape": _SHAPE,
+        "shape": _WHOLE if plan.view is View.WHOLE else _SHAPE,
         "tile": _TILE,
         "mean_of": _MEAN,
         "preprocessing": {"_target_": "Compose", "transforms": _preprocessing(plan.channels)},

@@ -47,7 +47,7 @@ def network_plan(architecture: Mapping[str, Any], channels: int) -> UNetPlan:
 
 
 def converted_weights(weights: Mapping[str, Tensor], plan: UNetPlan) -> dict[str, Any]:
-    """The weights of `training.segmenters.nnunet.nnunet_network`.
+    """The weights of `training.segmenters.imported.nnunet.nnunet_network`.
 
     Args:
         weights: nnU-Net's ``network_weights``.

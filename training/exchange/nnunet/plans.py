@@ -6,7 +6,7 @@ from typing import Any
 from datasets.errors import RejectedInput
 from training.exchange.nnunet.network import network_plan
 from training.exchange.nnunet.result_folder import ResultFolder
-from training.segmenters.nnunet_plan import CT, ZSCORE, NnunetPlan
+from training.segmenters.imported.nnunet_plan import CT, ZSCORE, NnunetPlan
 
 _SCHEMES = {"ZScoreNormalization": ZSCORE, "CTNormalization": CT}
 _RESAMPLING = "resample_data_or_seg_to_shape"

@@ -33,16 +33,16 @@ class Need:
 
     Args:
         weights: Weights, gradients, moments, mean.
-        activations: Of one portion of a batch.
+        kept: What layers keep of one portion of a batch.
     """
 
     weights: int
-    activations: int
+    kept: int
 
     @property
     def total(self) -> int:
         """All of it."""
-        return self.weights + self.activations
+        return self.weights + self.kept
 
 
 def need_of(network: nn.Module, learn: Learn, random: np.random.Generator, *, share: float = 1.0) -> Need | None:
@@ -81,7 +81,7 @@ def require_memory(need: Need | None, free: int, smaller: tuple[str, ...]) -> No
     raise RejectedInput(
         "fit-memory",
         f"The training needs about {_gb(need.total)} of memory (weights {_gb(need.weights)}, activations "
-        f"{_gb(need.activations)}), and {_gb(free)} are free.",
+        f"{_gb(need.kept)}), and {_gb(free)} are free.",
         remedy=f"{options}, or end other programs.",
     )
 

@@ -21,6 +21,10 @@ from training.fitting.running.settings import LoopSettings
 _GRADIENT_LIMIT = 12.0
 """Norm beyond which a gradient is cut (nnU-Net)."""
 
+_MOST_SKIPPED = 25
+"""Steps in a row that fp16 may skip. Each halves the losses' scale; from 65536 it is far below 1 by then, so that it is
+the gradients themselves that are not finite."""
+
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -30,7 +34,8 @@ class State:
     Args:
         network: On its device.
         settings: Rate and averaging.
-        purpose: Digest of all else that the fit depends on.
+        purpose: Digest of all else that the fit depends on, but for images and masks.
+        inputs: Digest of images and masks; empty where nobody says.
         scaler: Of losses, for fp16.
         processes: Those that fit it.
     """
@@ -41,12 +46,14 @@ class State:
         settings: LoopSettings,
         purpose: str,
         *,
+        inputs: str = "",
         scaler: torch.amp.GradScaler,
         processes: Processes,
     ) -> None:
         self.network = network
         self._settings = settings
         self._purpose = purpose
+        self._inputs = inputs
         self._scaler = scaler
         self._processes = processes
         self._optimiser = optimiser_of(
@@ -55,6 +62,7 @@ class State:
             learning_rate=settings.learning_rate,
             weight_decay=settings.weight_decay,
         )
+        self._skipped = 0
         self._average = AveragedModel(network, multi_avg_fn=_moving_mean(settings.averaging), use_buffers=True)
         self._average.update_parameters(network)  # the first update only copies: the mean starts from these weights
 
@@ -83,7 +91,8 @@ class State:
             The loss of the batch; None where there was none.
 
         Raises:
-            RejectedInput: Loss or gradient is not finite (``fit-diverged``); the weights stay as they were.
+            RejectedInput: Loss or gradient is not finite, in fp16 step after step (``fit-diverged``); the weights stay
+                as they were.
         """
         value, any_loss = 0.0, False
         for loss, share in losses:
@@ -101,7 +110,9 @@ class State:
             raise _diverged()
         self._scaler.unscale_(self._optimiser)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), _GRADIENT_LIMIT)
-        if not self._scaler.is_enabled() and not bool(torch.isfinite(norm)):
+        # The scaler skips a step whose gradients are not finite, and makes the scale smaller.
+        self._skipped = 0 if bool(torch.isfinite(norm)) else self._skipped + 1
+        if self._skipped > (_MOST_SKIPPED if self._scaler.is_enabled() else 0):
             raise _diverged()
         self._scaler.step(self._optimiser)
         self._scaler.update()
@@ -132,6 +143,7 @@ class State:
             tensors |= {f"optimizer/{number}/{key}": torch.as_tensor(value) for key, value in moments.items()}
         steps = int(self._average.n_averaged) - 1
         told = {"settings": self._settings.described, "purpose": self._purpose, "steps": steps, "losses": losses}
+        told |= {"inputs": self._inputs} if self._inputs else {}
         told |= {"scaler": self._scaler.state_dict()} if self._scaler.is_enabled() else {}
         whole = {name: each.detach().cpu().contiguous().clone() for name, each in {**tensors, **others}.items()}
         try:
@@ -158,8 +170,9 @@ class State:
             with safe_open(path, framework="pt") as opened:
                 about = json.loads(opened.metadata()["about"])
                 tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-            # Older checkpoints have no purpose; they are accepted.
-            if about["settings"] != self._settings.described or about.get("purpose", self._purpose) != self._purpose:
+            # Older checkpoints have no purpose, or no inputs; they are accepted.
+            told = (about["settings"], about.get("purpose", self._purpose), about.get("inputs", self._inputs))
+            if told != (self._settings.described, self._purpose, self._inputs):
                 raise ValueError("settings")
             self._take(tensors)
             self._average.n_averaged.fill_(int(about["steps"]) + 1)
@@ -169,8 +182,8 @@ class State:
         except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise RejectedInput(
                 "fit-checkpoint",
-                "The checkpoint is damaged, or belongs to another training.",
-                remedy="Remove the checkpoint to begin anew, or give the settings it was made with.",
+                "The checkpoint is damaged, or belongs to a training with other settings, images or masks.",
+                remedy="Remove the checkpoint to begin anew, or give the settings and files it was made with.",
             ) from error
 
     def _take(self, tensors: dict[str, Tensor]) -> None:
@@ -191,7 +204,7 @@ def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _diverged() -> RejectedInput:
     return RejectedInput(
         "fit-diverged",
-        "The training diverged: its loss is not finite any more.",
+        "The training diverged: its loss or gradients are not finite any more.",
         remedy="Choose a smaller learning rate.",
     )
 

@@ -7,6 +7,7 @@ Source: MSTT-199 (Reasat et al.): three planes with equal weights, eight copies,
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import tee
 
 import numpy as np
 import torch
@@ -29,6 +30,9 @@ from training.segmenters.weights import best_device, members_of, with_weights
 
 _BATCH = 8
 """Slices in a batch: enough for two cores, and small enough for a small GPU."""
+
+_FEW = 2
+"""Requests up to which networks answer one after the other: streams must be compiled, which takes as long as some."""
 
 _BACKGROUND = np.float32(-100.0)
 """Logit outside the body."""
@@ -143,18 +147,31 @@ class SliceSegmenter:
         if not indices:
             return np.zeros((work.fields, 0, *plane.shape), dtype=np.float32)
         stack = plane_stack(work.greys, plane, self._plan.rule.input_size)
-        batches = [triplets(stack, indices[start : start + _BATCH]) for start in range(0, len(indices), _BATCH)]
-        square = [joined(self._opinions(batch, plane.anatomical), with_spread=work.with_spread) for batch in batches]
+        fields = zip(*self._square_fields(work, stack, _whole_batches(indices), plane.anatomical), strict=True)
         # Resizing is linear and keeps turns: one resized mean is the mean of resized copies.
-        fields = zip(*square, strict=True)
-        return np.stack([resized_stack(np.concatenate(each), plane.shape) for each in fields])
+        return np.stack([resized_stack(np.concatenate(each)[: len(indices)], plane.shape) for each in fields])
 
-    def _opinions(self, batch: NDArray[np.float32], anatomical: AnatomicalPlane) -> Iterator[NDArray[np.float32]]:
-        """Logits (N, size, size) of each copy by each network."""
-        for copy in copies_of(self._plan.copies, anatomical):
-            turned = np.ascontiguousarray(copy.turned(batch))
-            for member in self._members:
-                yield np.ascontiguousarray(copy.back(member(turned)[:, 0]))
+    def _square_fields(
+        self, work: "_Work", stack: NDArray[np.uint8], indices: Sequence[int], anatomical: AnatomicalPlane
+    ) -> Iterator[NDArray[np.float32]]:
+        """Fields (F, N, size, size) of each batch of slices: of what each network says of each copy."""
+        copies, starts = copies_of(self._plan.copies, anatomical), range(0, len(indices), _BATCH)
+        batches = (triplets(stack, indices[start : start + _BATCH]) for start in starts)
+        turned = (np.ascontiguousarray(copy.turned(batch)) for batch in batches for copy in copies)
+        is_few = len(starts) * len(copies) <= _FEW
+        answers = [
+            map(member, own) if is_few else member.each(own)
+            for member, own in zip(self._members, tee(turned, len(self._members)), strict=True)
+        ]
+        for _ in starts:
+            opinions = (np.ascontiguousarray(copy.back(next(each)[:, 0])) for copy in copies for each in answers)
+            yield joined(opinions, with_spread=work.with_spread)
+
+
+def _whole_batches(indices: Sequence[int]) -> list[int]:
+    """Slices, the last one again until the last of several batches is full: networks are fastest with one shape."""
+    lacking = -len(indices) % _BATCH if len(indices) > _BATCH else 0
+    return [*indices, *[indices[-1]] * lacking]
 
 
 @dataclass(frozen=True, eq=False)

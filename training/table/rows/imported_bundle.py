@@ -5,7 +5,7 @@ from training.table.method import Method, Unprompted
 METHOD = Method(
     name="imported-bundle",
     title="MONAI Bundle (imported)",
-    load="training.segmenters.imported_bundle:ImportedBundleSegmenter.from_package",
+    load="training.segmenters.imported.bundle:ImportedBundleSegmenter.from_package",
     user="training.prompts.simulated_user:silent_user",
     unprompted=Unprompted.DRAWS,
 )

@@ -5,7 +5,8 @@ from training.table.method import Method, Unprompted
 METHOD = Method(
     name="nnunet",
     title="nnU-Net (imported)",
-    load="training.segmenters.nnunet:NnunetSegmenter.from_package",
+    load="training.segmenters.imported.nnunet:NnunetSegmenter.from_package",
     user="training.prompts.simulated_user:silent_user",
     unprompted=Unprompted.DRAWS,
+    bundle_networks="training.exchange.bundle.networks:nnunet_networks",
 )

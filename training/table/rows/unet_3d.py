@@ -11,6 +11,16 @@ BUDGET = Option(
     least=4096,
 )
 
+VIEW = Option(
+    "view",
+    "how it looks at a volume",
+    default="tiles",
+    words={
+        "tiles": "in its own spacing, tile by tile",
+        "whole": "resized to one tile: for volumes that are cut around their tumour",
+    },
+)
+
 METHOD = Method(
     name="unet-3d",
     title="3D U-Net",
@@ -19,7 +29,8 @@ METHOD = Method(
     unprompted=Unprompted.DRAWS,
     fit="training.fitting.volumes:fit",
     bundle="training.exchange.bundle.volume_config:volume_config",
+    bundle_networks="training.exchange.bundle.networks:planned_networks",
     iterations=1500,
-    options=(BUDGET,),
-    plans_network=True,
+    options=(BUDGET, VIEW),
+    planned={"network": "networks", "spacing": "spacings", "canvas": "canvases"},
 )

@@ -58,6 +58,12 @@ class Command(MaskloopCommand):
         parser.add_argument("--voxels", action="store_true", help="all points are indices i,j,k of the image, not mm")
         parser.add_argument("--out", type=a_path, required=True, metavar="FILE.nii.gz", help="mask to write")
         parser.add_argument("--probability", type=a_path, metavar="FILE.nii.gz", help="write the probability too")
+        parser.add_argument(
+            "--uncertainty",
+            type=a_path,
+            metavar="FILE.nii.gz",
+            help="write how unsure the model is of each voxel, in bits",
+        )
         parser.add_argument("--previous", type=a_path, metavar="FILE", help="a previous probability to refine")
         parser.add_argument("--resample", action="store_true", help="bring the other images onto the first one's grid")
         parser.add_argument("--overwrite", action="store_true", help="replace existing files")
@@ -73,7 +79,9 @@ class Command(MaskloopCommand):
         use_device(options)
         model = choose_model(options["model"])
         files = images_of(model, _files(options["image"], channels_of(model.description)[0]))
-        outputs = Outputs(options["out"], options["probability"], overwrite=options["overwrite"])
+        outputs = Outputs(
+            options["out"], options["probability"], options["uncertainty"], overwrite=options["overwrite"]
+        )
         given = [path for path in (options["points"], options["previous"]) if path is not None]
         outputs.require_free([*files.values(), *given])
         prompts = _prompts(options)

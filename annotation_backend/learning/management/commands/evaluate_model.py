@@ -7,6 +7,7 @@ from typing import Any
 
 from annotation_backend.commandline.arguments import MaskloopCommand, a_path
 from annotation_backend.commandline.cohort_arguments import add_cohort, add_device, use_device
+from annotation_backend.learning.model_reports import case_table
 from annotation_backend.learning.training_arguments import names
 from annotation_backend.learning.trial import (
     EvaluationCohort,
@@ -17,8 +18,9 @@ from annotation_backend.learning.trial import (
     evaluate_model,
     refusals,
     require_clicks_for,
+    require_names,
 )
-from annotation_backend.registry.chosen_model import choose_model
+from annotation_backend.registry.tried_models import named_model
 from datasets.errors import RejectedInput
 from datasets.files import write_bytes
 from training.prompts.simulated_clicks import ClickRule
@@ -31,7 +33,11 @@ class Command(MaskloopCommand):
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
         """The model, the cohort, and how the model is tried."""
-        parser.add_argument("model", help="shipped name (six-points), folder of a model or of folds, or name-version")
+        parser.add_argument(
+            "model",
+            metavar="[NAME=]MODEL",
+            help="shipped name (six-points), folder of a model or of folds, name-version, or FOLDER+FOLDER, their mean",
+        )
         add_cohort(parser, required=True)
         parser.add_argument("--only", type=names, default=(), metavar="CASE,CASE", help="only these cases")
         parser.add_argument("--clicks", type=int, default=10, help="most clicks of a session (default 10)")
@@ -44,7 +50,15 @@ class Command(MaskloopCommand):
             "--per-slice", action="store_true", default=None, help="each slice is a session (clicks-2d: always)"
         )
         parser.add_argument("--slices-per-case", type=int, metavar="N", help="most slices of each case")
-        parser.add_argument("--against", nargs="+", default=[], metavar="MODEL", help="other models, compared in pairs")
+        parser.add_argument(
+            "--against", nargs="+", default=[], metavar="[NAME=]MODEL", help="other models, compared in pairs"
+        )
+        parser.add_argument(
+            "--case-table",
+            type=a_path,
+            metavar="FILE.csv",
+            help="case and patient; without it, each case is a patient",
+        )
         parser.add_argument("--page", type=a_path, metavar="FILE.html", help="write a page with Dice against clicks")
         parser.add_argument("--masks", type=a_path, metavar="FOLDER", help="write the masks that are drawn")
         parser.add_argument("--dry-run", action="store_true", help="only say which cases would be drawn")
@@ -54,7 +68,9 @@ class Command(MaskloopCommand):
         """Evaluates each model on the cases and writes the report."""
         use_device(options)
         _require_page(options["page"])
-        models = [choose_model(name) for name in (options["model"], *options["against"])]
+        models = [named_model(given) for given in (options["model"], *options["against"])]
+        if options["masks"]:
+            require_names(models)
         if options["user"]:
             require_clicks_for(models)
         given = EvaluationCohort(
@@ -70,6 +86,7 @@ class Command(MaskloopCommand):
             cases = [case.case for case in cohorts[0].cases]
             self.say(f"{len(cases)} case(s): {', '.join(cases)}")
             return {"model": models[0].title, "would_evaluate": cases}, [str(each) for each in cohorts[0].findings]
+        patients = _patients(options["case_table"], [case.case for cohort in cohorts for case in cohort.cases])
         plan = _plan(options)
         documents, findings = [], []
         for model, cohort in zip(models, cohorts, strict=True):
@@ -77,7 +94,7 @@ class Command(MaskloopCommand):
             found = evaluate_model(
                 model, cohort.cases, plan, resample=given.resample, masks=options["masks"], progress=show
             )
-            documents.append(document_of(found, model, cohort))
+            documents.append(document_of(found, model, cohort, masks=options["masks"], patients=patients))
             findings += refusals(found, cohort.findings) + _learned_from(documents[-1])
             self._tell(documents[-1])
         return self._document(documents, options["page"]), list(dict.fromkeys(findings))
@@ -100,8 +117,25 @@ class Command(MaskloopCommand):
         for count, mean, spread in zip(summary["clicks"], dice["mean"], dice["sd"], strict=True):
             around = "" if spread is None else f" ± {spread:.3f}"
             self.say(f"  Dice {mean:.3f}{around}" + (f" after {count} click(s)" if len(dice["mean"]) > 1 else ""))
+        if splits := summary.get("splits"):
+            found = splits["dice"]
+            around = "" if found["sd"] is None else f" ± {found['sd']:.3f}"
+            self.say(f"  Dice {found['mean']:.3f}{around} over {found['n']} random splits, each drawn by its own model")
         worst = summary["worst"]
         self.say(f"  worst: {worst['case']}, {worst['dice']:.3f}")
+
+
+def _patients(path: Path | None, cases: list[str]) -> dict[str, str]:
+    """The patient of each case, by a table of cases.
+
+    Raises:
+        RejectedInput: The file is no table of cases, or lacks one.
+    """
+    from training.reports.case_facts import require_listed
+
+    table = case_table(path)
+    require_listed(cases, table)
+    return {case: table[case].get("patient") or case for case in cases if case in table}
 
 
 def _learned_from(document: dict[str, Any]) -> list[str]:

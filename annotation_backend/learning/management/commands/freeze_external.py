@@ -5,10 +5,10 @@ from typing import Any
 
 from annotation_backend.commandline.arguments import MaskloopCommand, a_path
 from annotation_backend.commandline.cohort_arguments import add_cohort
+from annotation_backend.learning.examples.of_folder import examples_of_folder
 from annotation_backend.learning.splitting.arguments import add_case_table
 from annotation_backend.learning.splitting.folds import pixels_of
 from annotation_backend.learning.training_arguments import names
-from annotation_backend.learning.training_examples import examples_of_folder
 from datasets.errors import RejectedInput
 from datasets.files import write_bytes
 from datasets.study.splits.external import ExternalCohort

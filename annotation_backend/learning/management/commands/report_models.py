@@ -21,8 +21,8 @@ class Command(MaskloopCommand):
             "evaluations",
             nargs="+",
             metavar="[NAME=]EVALUATION",
-            help="file of evaluate_model --json, folder of folds of train_model, or a model's name; evaluations of one "
-            "name are one model on different cases",
+            help="file of evaluate_model --json, folder of folds of train_model, FOLDER+FOLDER for their mean, or a "
+            "model's name; evaluations of one name are one model on different cases",
         )
         parser.add_argument("--out", type=a_path, required=True, metavar="FOLDER", help="folder of the report")
         parser.add_argument(

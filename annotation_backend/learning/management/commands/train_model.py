@@ -10,22 +10,20 @@ from django.core.management.base import OutputWrapper
 
 from annotation_backend.commandline.arguments import MaskloopCommand
 from annotation_backend.commandline.cohort_arguments import use_device
+from annotation_backend.learning.examples.learned_images import kinds_to_learn, label_to_learn
+from annotation_backend.learning.examples.snapshots import snapshot_content, take_snapshot
+from annotation_backend.learning.examples.training_examples import TrainingExamples
 from annotation_backend.learning.fold_training import ENSEMBLE, train_final, train_folds, write_ensemble
-from annotation_backend.learning.learned_images import kinds_to_learn, label_to_learn
+from annotation_backend.learning.refused_options import require_fitting
+from annotation_backend.learning.retraining.rules import held_back
 from annotation_backend.learning.running.arguments import running_of
 from annotation_backend.learning.running.fold_tasks import FolderOfCases, read_folder, train_folds_on
 from annotation_backend.learning.running.prepared import prepared_cases
-from annotation_backend.learning.snapshot_training import (
-    examples_of_snapshot,
-    snapshot_content,
-    take_snapshot,
-    train_on_snapshot,
-    work_folder,
-)
+from annotation_backend.learning.running.work_folders import work_folder
+from annotation_backend.learning.snapshot_training import COMPARING, train_on_snapshot
 from annotation_backend.learning.splitting.arguments import begun_rule, external_of, rule_of
 from annotation_backend.learning.splitting.folds import planned_folds, require_apart, split
-from annotation_backend.learning.training_arguments import add_training, choice_of, fold_numbers, require_fitting
-from annotation_backend.learning.training_examples import TrainingExamples
+from annotation_backend.learning.training_arguments import add_training, choice_of, fold_numbers
 from annotation_backend.studies.arguments import add_study, study_of
 from datasets.image.mask import TUMOUR
 from datasets.study.splits.rule import SplitName, SplitRule
@@ -39,7 +37,6 @@ if TYPE_CHECKING:
     from training.methods.crossvalidation import TrainedFolds
 
 FEW_CASES = 10
-COMPARING = "comparing images: case"
 
 
 class Command(MaskloopCommand):
@@ -85,12 +82,10 @@ class Command(MaskloopCommand):
     def _on_approved(self, options: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         study = study_of(options)
         label = label_to_learn(study.protocol, options["label"])
-        takes_all = method_called(options["method"]).sees_all_images
-        kinds = kinds_to_learn(
-            study.protocol, options["channels"] or (None if takes_all else study.protocol.required[:1])
-        )
+        sees_all = method_called(options["method"]).sees_all_images
+        kinds = kinds_to_learn(study.protocol, options["channels"], sees_all_images=sees_all)
         choice = choice_of(options, kinds, label)
-        rule, external = rule_of(options), external_of(options)
+        rule, external = rule_of(options), held_back(study, external_of(options))
         cases = [entry["case"] for entry in snapshot_content(study)["cases"]]
         self.say(f"{len(cases)} approved mask(s): {', '.join(cases)}")
         if len(cases) < FEW_CASES:
@@ -99,12 +94,9 @@ class Command(MaskloopCommand):
         if options["dry_run"]:
             return document, []
         snapshot = take_snapshot(study)
-        examples = examples_of_snapshot(snapshot, kinds, label, external=external)
-        findings = list(examples.findings)
         if rule is not None:
             earlier = SplitRule(SplitName.GROUPED, folds=rule.folds, seed=rule.seed) if rule.folds else rule
             rule = begun_rule(options, work_folder(snapshot, choice, earlier, external), rule)
-            findings += split(examples, rule)[1]
         run = train_on_snapshot(
             snapshot,
             choice,
@@ -115,10 +107,10 @@ class Command(MaskloopCommand):
             running=running_of(options),
         )
         if not is_first():
-            return document, findings
+            return document, run.findings
         self.say(f"{run.model}: registered. `manage.py promote_model {run.model}` lets it serve.")
         trained = {"model": str(run.model), "snapshot": snapshot.digest, "final_loss": (run.losses or [None])[-1]}
-        return document | trained, findings
+        return document | trained, run.findings
 
     def _about(self, choice: "TrainingChoice", examples: TrainingExamples) -> dict[str, Any]:
         cases = sorted(examples.cases)

@@ -123,7 +123,8 @@ def test_a_cluster_takes_folders_only() -> None:
 def _required(*options: str) -> None:
     from argparse import ArgumentParser
 
-    from annotation_backend.learning.training_arguments import add_training, require_fitting
+    from annotation_backend.learning.refused_options import require_fitting
+    from annotation_backend.learning.training_arguments import add_training
 
     parser = ArgumentParser()
     add_training(parser)

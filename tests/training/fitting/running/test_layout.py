@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from datasets.errors import RejectedInput
 from training.fitting.loop import fit_network
-from training.fitting.running.layout import Precision, compiled
+from training.fitting.running.layout import NumberFormat, compiled
 from training.fitting.running.running import Running
 from training.fitting.running.settings import LoopSettings
 
@@ -17,10 +18,12 @@ CPU = torch.device("cpu")
 
 
 def test_the_processor_multiplies_bf16_only_where_it_can() -> None:
-    expected = torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32
-    assert Precision.AUTO.kind(CPU) is expected
-    assert Precision.FULL.kind(CPU) is torch.float32
-    assert Precision.HALF.kind(CPU) is torch.float16
+    flags = Path("/proc/cpuinfo")
+    has_bf16 = flags.exists() and "avx512_bf16" in flags.read_text()
+    expected = torch.bfloat16 if has_bf16 else torch.float32
+    assert NumberFormat.AUTO.kind(CPU) is expected
+    assert NumberFormat.FULL.kind(CPU) is torch.float32
+    assert NumberFormat.HALF.kind(CPU) is torch.float16
 
 
 @pytest.mark.parametrize(
@@ -30,8 +33,8 @@ def test_a_gpu_without_bf16_gets_fp16_and_scaled_losses(
     has_bf16: bool, expected: torch.dtype, scaled: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has_bf16)
-    assert Precision.AUTO.kind(torch.device("cuda")) is expected
-    kind = Precision.AUTO.kind(torch.device("cuda"))
+    assert NumberFormat.AUTO.kind(torch.device("cuda")) is expected
+    kind = NumberFormat.AUTO.kind(torch.device("cuda"))
     assert (kind is torch.float16) is scaled
 
 
@@ -68,6 +71,23 @@ def test_the_scale_of_losses_is_in_the_checkpoint(tmp_path: Path) -> None:
         assert '"scaler": {"scale": 65536.0' in opened.metadata()["about"]
 
 
+def test_gradients_that_fp16_never_takes_end_a_training() -> None:
+    def learn(network: nn.Module, random: np.random.Generator) -> Iterator[Tensor]:
+        # The loss is 0; the root's slope there is infinite.
+        yield (network(torch.ones(2, 8)) * 0.0).sqrt().mean()
+
+    done: list[int] = []
+    with pytest.raises(RejectedInput, match="fit-diverged"):
+        fit_network(
+            nn.Linear(8, 1),
+            learn,
+            LoopSettings(iterations=1000),
+            running=Running(precision="half"),
+            progress=lambda iteration, *_told: done.append(iteration),
+        )
+    assert 16 < len(done) < 40, "the scale fell below 1 before"
+
+
 @pytest.mark.slow
 def test_a_compiled_network_has_the_same_weights_and_answers() -> None:
     network = nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 1))
@@ -76,8 +96,6 @@ def test_a_compiled_network_has_the_same_weights_and_answers() -> None:
 
 
 def test_a_missing_compiler_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from datasets.errors import RejectedInput
-
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(RejectedInput, match="compiler-missing"):
         compiled(nn.Linear(1, 1), CPU)

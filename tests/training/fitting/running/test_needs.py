@@ -48,7 +48,7 @@ def test_the_estimate_is_near_what_torch_keeps(side: int, batch: int) -> None:
     assert need is not None
     assert need.weights == 5 * 4 * sum(each.numel() for each in network.parameters())
     real = counted_by_torch(network, side, batch)
-    assert real <= need.activations <= 1.6 * real
+    assert real <= need.kept <= 1.6 * real
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
 
 
@@ -57,7 +57,7 @@ def test_half_the_bytes_where_half_are_kept() -> None:
     whole, half = (need_of(network, plain, np.random.default_rng(0), share=share) for share in (1.0, 0.5))
     assert whole is not None
     assert half is not None
-    assert half.activations == whole.activations // 2
+    assert half.kept == whole.kept // 2
 
 
 def plain(network: nn.Module, random: np.random.Generator) -> Iterator[Tensor]:
@@ -78,7 +78,7 @@ def test_a_network_that_needs_numbers_is_not_estimated() -> None:
 
 
 def test_what_does_not_fit_is_refused_with_what_to_change() -> None:
-    need = Need(weights=200_000_000, activations=5_900_000_000)
+    need = Need(weights=200_000_000, kept=5_900_000_000)
     require_memory(need, 6_100_000_000, ("--batch",))
     with pytest.raises(RejectedInput, match=r"6\.1 GB .*5\.9 GB.*3\.0 GB are.*--batch or --budget.*fit-mem"):
         require_memory(need, 3_000_000_000, ("--batch", "--budget"))

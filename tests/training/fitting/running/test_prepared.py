@@ -4,17 +4,22 @@ import os
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 
 from datasets.image.volume import Volume
 from tests.training.support.ball_examples import ball_example
-from training.fitting.prepared_examples import prepared_arrays
+from training.fitting import slice_sampler, volumes
+from training.fitting.choice import TrainingChoice
+from training.fitting.prepared_examples import inputs_of, prepared_arrays
 from training.fitting.running.prepared import PreparedCases, digest_of
 from training.fitting.running.running import Running
 from training.fitting.running.settings import LoopSettings
+from training.fitting.slices import SliceSettings
 from training.fitting.volumes import VolumeSettings, fit_volumes
+from training.table.table import method_called
 
 RULE = {"spacing": [1.0, 1.0, 3.0]}
 
@@ -126,3 +131,35 @@ def test_a_fit_from_prepared_cases_is_the_same_fit(tmp_path: Path) -> None:
     losses = [fit_volumes(examples, settings, running=each)[2] for each in (Running(), running, running)]
     assert losses[0] == losses[1] == losses[2]
     assert len(list(tmp_path.glob("*/*/"))) == 2
+
+
+def test_the_digest_of_inputs_is_that_of_their_voxels() -> None:
+    examples = [ball_example(number, ("t1", "t2")) for number in range(2)]
+    known = inputs_of(examples, ("t1",))
+    assert inputs_of(examples[::-1], ("t1",)) == known
+    image = examples[0].volumes["t1"]
+    voxels = image.data.copy()
+    voxels[0, 0, 0] += 1
+    other = replace(examples[0], volumes=examples[0].volumes | {"t1": Volume(voxels, image.grid)})
+    assert inputs_of([other, examples[1]], ("t1",)) != known
+    assert inputs_of([other, examples[1]], ("t2",)) == inputs_of(examples, ("t2",))
+
+
+@pytest.mark.parametrize("module", [slice_sampler, volumes])
+def test_what_an_earlier_version_prepared_otherwise_is_made_anew(
+    module: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases, example = PreparedCases(tmp_path), ball_example(0, shape=(18, 16, 9))
+
+    def prepare() -> int:
+        if module is volumes:
+            tiles = VolumeSettings(LoopSettings(iterations=1), widths=(4, 8, 8), budget=1500, supervised=1)
+            volumes.TileSampler([example], volumes.plan_volumes([example], tiles), tiles, prepared=cases)
+        else:
+            slices = SliceSettings.of_choice(TrainingChoice(method_called("unet-25d")))
+            slice_sampler.PictureSampler([example], ("t1",), slices.plan, shown=slices.shown, prepared=cases)
+        return len(list(tmp_path.glob("*/*/")))
+
+    assert (prepare(), prepare()) == (1, 1)
+    monkeypatch.setattr(module, "MADE", module.MADE + 1)
+    assert prepare() == 2

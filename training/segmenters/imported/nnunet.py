@@ -20,7 +20,7 @@ from training.model_package import ModelDescription, Tensors
 from training.networks.dyn_unet import dyn_unet_arguments
 from training.networks.unet_plan import UNetPlan
 from training.runtime import Runtime, runtime_of
-from training.segmenters.nnunet_plan import CT, ChannelScale, NnunetPlan
+from training.segmenters.imported.nnunet_plan import CT, ChannelScale, NnunetPlan
 from training.segmenters.request_images import images_of
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
 from training.segmenters.tiling import tiled_fields

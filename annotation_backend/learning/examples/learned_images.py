@@ -7,18 +7,22 @@ from datasets.study.image_kind import Fit, ImageKind, is_kind, roles_of
 from datasets.study.protocol import Protocol
 
 
-def kinds_to_learn(protocol: Protocol, named: Sequence[str] | None = None) -> tuple[str, ...]:
+def kinds_to_learn(protocol: Protocol, named: Sequence[str] | None = None, *, sees_all_images: bool) -> tuple[str, ...]:
     """The kinds of the images that a model learns from.
 
     Args:
         protocol: Of the study.
-        named: The images by their names in the protocol, or by kind; None for those that every case has.
+        named: The images by their names in the protocol, or by kind; None for those that the method learns from where
+            nobody names any.
+        sees_all_images: Whether that are all images that every case has, or the first of them; the method's own
+            (`training.table.method.Method`).
 
     Raises:
         RejectedInput: The study has no such image (``image-unknown``), or two of them are of one kind
             (``images-alike``).
     """
-    roles = [_role_named(protocol, name) for name in (named or protocol.required)]
+    usual = protocol.required if sees_all_images else protocol.required[:1]
+    roles = [_role_named(protocol, name) for name in (named or usual)]
     kinds = [ImageKind.of_role(protocol.image(role)).word for role in roles]
     for role, kind in zip(roles, kinds, strict=True):
         if role_of_kind(protocol, kind) != role or kinds.count(kind) > 1:

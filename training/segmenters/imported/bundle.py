@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from datasets.errors import RejectedInput
 from datasets.image.volume import Volume
 from training.model_package import ModelDescription, Tensors
-from training.segmenters.bundle_plan import TARGET, BundlePlan, not_allowed
+from training.segmenters.imported.bundle_plan import TARGET, BundlePlan, not_allowed
 from training.segmenters.postprocessing import cleaned
 from training.segmenters.request_images import images_of
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
