@@ -10,7 +10,7 @@ import logging
 import sys
 import warnings
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from functools import lru_cache
 from itertools import chain
@@ -25,6 +25,7 @@ from datasets.errors import ProgramFault
 
 Array = NDArray[np.float32]
 Shapes = tuple[tuple[int, ...], ...]
+_Answering = Callable[..., Array]
 
 CHECK_TOLERANCE = 1e-3
 """Largest difference from torch, as a part of the largest answer, that still counts as the same network: ten times what
@@ -135,7 +136,7 @@ class OpenVinoRuntime:
         self._precision = precision
         self._converted: Any = None
         self._checked_on: list[Shapes] = []
-        self._ready: list[Runtime] = []
+        self._ready: list[_Answering] = []
         self._streams: dict[Shapes, _Streams | None] = {}
         self._preparing = Lock()
 
@@ -165,7 +166,7 @@ class OpenVinoRuntime:
             shapes for shapes, ready in zip(self._checked_on, self._ready, strict=True) if ready is self._torch
         )
 
-    def _runtime(self, shapes: Shapes) -> Runtime:
+    def _runtime(self, shapes: Shapes) -> _Answering:
         """The compilation for the first shape, or that for the others."""
         with self._preparing:
             if not self._ready or (len(self._ready) == 1 and shapes != self._checked_on[0]):
@@ -191,7 +192,7 @@ class OpenVinoRuntime:
             return None
         return streams if self._precision is Precision.FAST or _same(answer, expected) else None
 
-    def _checked(self, shapes: Shapes) -> Runtime:
+    def _checked(self, shapes: Shapes) -> _Answering:
         """OpenVINO if its answer to noise equals torch's, else torch."""
         noise = _noise(shapes, seed=1)
         expected = self._torch(*noise)
