@@ -18,7 +18,7 @@ OURS = sorted(name for name, app in get_commands().items() if str(app).startswit
 @pytest.mark.parametrize("name", OURS)
 def test_no_option_lists_thousands_of_choices(name):
     parser = load_command_class(get_commands()[name], name).create_parser("manage.py", name)
-    options = list(actions_of(parser))
+    options = actions_of(parser)
     for action in options:
         assert action.choices is None or len(action.choices) <= 600, action.dest
     with redirect_stdout(io.StringIO()) as shown:
