@@ -6,12 +6,13 @@ A training that was stopped goes on from its checkpoints; several processes or m
 train other folds.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from annotation_backend.learning.examples.training_examples import TrainingExamples
 from datasets.errors import RejectedInput
+from datasets.progress import ProgressOf
 from datasets.study.splits.left_out import learned_from
 from training.fitting.running.processes import is_first
 from training.fitting.running.running import ALONE, Running
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from training.fitting.choice import Trained, TrainingChoice
     from training.methods.crossvalidation import TrainedFolds
     from training.methods.fold_ensemble import Drawn
-
-ProgressOf = Callable[[str], Callable[..., None]]
-"""Makes a progress display with a title; the display is called with done, to do and, in trainings, the loss."""
 
 FINAL, ENSEMBLE = "final", "ensemble"
 

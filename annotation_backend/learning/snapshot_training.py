@@ -11,7 +11,7 @@ from django.db import transaction
 from annotation_backend.learning.examples.of_snapshot import examples_of_snapshot
 from annotation_backend.learning.examples.snapshots import require_approved
 from annotation_backend.learning.examples.training_examples import TrainingExamples
-from annotation_backend.learning.fold_training import ProgressOf, fit_all, package_final, train_folds, write_ensemble
+from annotation_backend.learning.fold_training import fit_all, package_final, train_folds, write_ensemble
 from annotation_backend.learning.models import Run, Snapshot
 from annotation_backend.learning.retraining.kept_folds import keep_folds
 from annotation_backend.learning.running.work_folders import described, forget_withdrawn, work_folder
@@ -22,6 +22,7 @@ from annotation_backend.learning.splitting.folds import planned_folds, require_a
 from annotation_backend.registry.model_registry import models_folder, register_package
 from annotation_backend.registry.models import Model
 from datasets.errors import RejectedInput
+from datasets.progress import ProgressOf
 from datasets.study.splits.external import ExternalCohort
 from datasets.study.splits.rule import SplitRule
 from training.fitting.running.processes import is_first

@@ -1,8 +1,9 @@
 """Trial of models on a folder of images and masks with simulated users; no database is needed."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from datasets.study.cohort_values import with_mask_values
 from datasets.study.image_kind import T1
 from training.evaluation.results import Evaluation
 from training.measures.comparison import compare_evaluations
+from training.methods.crossvalidation import FoldSegmenters, TrainedFolds
 from training.methods.needs import channels_of, user_of
 from training.prompts.simulated_clicks import ClickRule
 from training.prompts.simulated_user import Habits
@@ -127,9 +129,8 @@ def evaluate_model(
     from training.evaluation.sessions import SessionPlan
 
     method = model.description.method
-    found = evaluate(
-        model.for_cases(),
-        cases,
+    tried = partial(
+        evaluate,
         user=user_of(method, Habits(plan.rule, with_depth=plan.with_depth)),
         plan=SessionPlan(
             clicks=plan.clicks,
@@ -139,9 +140,10 @@ def evaluate_model(
             resample=resample,
         ),
         model=model.title,
-        keep=None if masks is None else lambda case, mask: write_mask(_made(mask_file(masks, model.title, case)), mask),
         progress=progress,
     )
+    keep = None if masks is None else lambda case, mask: write_mask(_made(mask_file(masks, model.title, case)), mask)
+    found = tried(model.for_cases(), cases, keep=keep)
     if not found.cases:
         reasons = sorted({f"{each.message} {each.remedy} [{each.code}]" for each in found.refused})
         raise RejectedInput(
@@ -149,7 +151,28 @@ def evaluate_model(
             f"{model.title} could draw none of {len(cases)} case(s): {' '.join(reasons)}",
             remedy="Correct the causes above.",
         )
-    return found
+    return _with_splits(found, model, cases, tried)
+
+
+def _with_splits(
+    found: Evaluation, model: ChosenModel, cases: Sequence[CohortCase], tried: Callable[..., Evaluation]
+) -> Evaluation:
+    """The same with each of several random splits: a case that many try is drawn by the model of each."""
+    if not model.is_of_folds or model.members:
+        return found
+    trained = TrainedFolds.read(model.folder)
+    if not any(trained.tried_again):
+        return found
+    segmenters, splits, refused = FoldSegmenters(trained), [], list(found.refused)
+    for number, (fold, again) in enumerate(zip(trained.folds, trained.tried_again, strict=True)):
+        own = {each.case: each for each in found.cases if each.case in fold and each.case not in again}
+        if asked := [case for case in cases if case.case in again]:
+            drawn = tried(lambda _case, number=number: segmenters.of_fold(number), asked)
+            own |= {each.case: each for each in drawn.cases}
+            refused += drawn.refused
+        if own:
+            splits.append(tuple(own.values()))
+    return replace(found, splits=tuple(splits), refused=tuple(dict.fromkeys(refused)))
 
 
 def mask_file(folder: Path, title: str, case: str) -> Path:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
 from datasets.image.mask import Inside
+from training.segmenters.between_slices import depth
 
 _SPILL = 1.0
 """Pixels by which the brush's rim may pass the tumour's edge: a pixel's width is not decided."""
@@ -124,9 +125,9 @@ def outline(truth: Inside, radius: float) -> tuple[Inside, float]:
     """
     import cv2
 
-    depth = _depth(truth)
-    rim = truth & (depth <= 2 * radius)
-    middle = (depth > radius if (depth > radius).any() else truth).astype(np.uint8)
+    inner = depth(truth)
+    rim = truth & (inner <= 2 * radius)
+    middle = (inner > radius if (inner > radius).any() else truth).astype(np.uint8)
     edges, _ = cv2.findContours(middle, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     return rim, float(sum(cv2.arcLength(edge, closed=True) for edge in edges))
 
@@ -142,7 +143,7 @@ def _paths(
     if not (wanted & ~done).any():
         return []
     worth = np.where(wanted & ~done, 1, np.where(~wanted & ~done, -1, 0)).astype(np.int8)
-    allowed = _depth(wanted) > radius - _SPILL
+    allowed = depth(wanted) > radius - _SPILL
     corrected = gains(worth, allowed, radius)
     first = np.array(np.unravel_index(int(np.argmax(corrected)), corrected.shape))
     most = corrected[tuple(first)]
@@ -152,14 +153,6 @@ def _paths(
     starts = [first] if (first == last).all() else [first, last]
     found = [stroke_path(worth, allowed, start, radius, longest) for start in starts]
     return [(int(gain), path) for path, gain, _ in found]
-
-
-def _depth(inside: Inside) -> NDArray[np.float32]:
-    """Distance in pixels from each pixel inside to the nearest outside; the picture's border is no edge."""
-    import cv2
-
-    found = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.asarray(found, dtype=np.float32)
 
 
 def _with_tremor(path: NDArray[np.int64], sd: float, random: np.random.Generator) -> NDArray[np.float64]:

@@ -104,6 +104,7 @@ class Evaluation:
         about: A remark on the data and their limits.
         cases: In the order they were given.
         refused: Cases that could not be evaluated.
+        splits: Of repeated random splits, the cases of each as its own model drew them; empty for all else.
     """
 
     model: str
@@ -114,6 +115,7 @@ class Evaluation:
     about: str
     cases: tuple[CaseResult, ...]
     refused: tuple[RefusedCase, ...] = ()
+    splits: tuple[tuple[CaseResult, ...], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON document: ``model``, ``cases``, ``summary``."""
@@ -144,7 +146,13 @@ class Evaluation:
             "sizes": [_sizes(case) for case in self.cases],
             "first_request_seconds": _spread([time for case in self.cases for time in case.first_seconds]),
             "later_request_seconds": _spread([time for case in self.cases for time in case.later_seconds]),
+            **({"splits": self._of_splits()} if self.splits else {}),
         }
+
+    def _of_splits(self) -> dict[str, Any]:
+        """Mean Dice of each split after the last click, and mean and standard deviation over the splits."""
+        means = [mean_sd([case.dice[-1] for case in cases]).mean for cases in self.splits]
+        return {"dice_of_each": means, "dice": asdict(mean_sd(means))}
 
     def _curve(self, name: str) -> dict[str, list[Any]]:
         """Mean, standard deviation and number of cases after each number of clicks."""

@@ -33,7 +33,7 @@ class TrainingChoice:
         label: Name of the label that the masks hold.
         options: The method's own options, by name; its defaults for those that are left out.
         accumulate: Batches whose gradients are added up before a step.
-        patience: Looks at held-out patients without a better loss after which it stops; None for no early stop.
+        patience: Looks at set-aside patients without a better loss after which it stops; None for no early stop.
 
     Raises:
         RejectedInput: The method cannot be trained, has no such option, or a number is out of range.

@@ -144,11 +144,11 @@ def fit_automatic(
         learn_on(examples),
         settings.loop,
         batch=settings.batch,
-        held=learn_on(running.held) if running.held else None,
+        aside=learn_on(running.aside) if running.aside else None,
         checkpoint=checkpoint,
         progress=progress,
         running=running,
-        about=_about("automatic", examples, settings) | running.held_cases,
+        about=_about("automatic", examples, settings) | running.aside_cases,
     )
     return half_precision(network), losses
 
@@ -170,7 +170,7 @@ def fit_refiner(
         automatic: The first network's tensors, for 2S-ICR; the first click corrects its answer.
         checkpoint: File to go on from, and to update.
         progress: Called after every iteration.
-        running: Precision, held-out cases, board.
+        running: Precision, set-aside cases, board.
 
     Returns:
         The tensors in half precision, and the losses.
@@ -205,11 +205,11 @@ def fit_refiner(
         learn_on(examples),
         settings.loop,
         batch=settings.batch,
-        held=learn_on(running.held) if running.held else None,
+        aside=learn_on(running.aside) if running.aside else None,
         checkpoint=checkpoint,
         progress=progress,
         running=running,
-        about=about | running.held_cases,
+        about=about | running.aside_cases,
     )
     return half_precision(network), losses
 

@@ -18,12 +18,12 @@ from datasets.errors import ProgramFault, RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes
 from training.fitting.running.board import Board
 from training.fitting.running.free_memory import free_bytes
-from training.fitting.running.held_out import HeldOut, loss_of
-from training.fitting.running.layout import Precision, compiled
+from training.fitting.running.layout import NumberFormat, compiled
 from training.fitting.running.needs import need_of, require_memory
 from training.fitting.running.portion import Portion, portions
 from training.fitting.running.processes import Processes, joined, require_shares
 from training.fitting.running.running import ALONE, FitProgress, Learn, Learned, Running
+from training.fitting.running.set_aside import SetAside, loss_of
 from training.fitting.running.settings import LoopSettings
 from training.fitting.running.state import State
 
@@ -34,7 +34,7 @@ def fit_network(
     settings: LoopSettings,
     *,
     batch: int = 1,
-    held: Learn | None = None,
+    aside: Learn | None = None,
     checkpoint: Path | None = None,
     progress: FitProgress | None = None,
     running: Running = ALONE,
@@ -47,7 +47,7 @@ def fit_network(
         learn: One iteration.
         settings: Length, rate and averaging.
         batch: Examples that one call of `learn` shows.
-        held: One iteration on held-out cases; None for none.
+        aside: One iteration on set-aside cases; None for none.
         checkpoint: File to go on from, and to update; None for none.
         progress: Called after every iteration; what it raises stops the fit (the last checkpoint stays).
         running: Precision, compilation, board.
@@ -61,22 +61,22 @@ def fit_network(
             does not suffice (``fit-memory``), the disk is full (``fit-disk-full``), or there are more processes than
             examples (``processes-batch``).
     """
-    fit = _Fit(network, learn, settings, batch=batch, held=held, running=running, about=about or {})
+    fit = _Fit(network, learn, settings, batch=batch, aside=aside, running=running, about=about or {})
     losses = fit.begin(checkpoint)
     board = Board(running.board if fit.processes.is_first else None, done=len(losses))
     schedule = fit.state.schedule(done=len(losses))
     for iteration in range(len(losses), settings.iterations):
-        if fit.held.is_over:
+        if fit.aside.is_over:
             break
         board.tell(iteration + 1, loss=fit.one(iteration, losses), rate=fit.state.rate)
         schedule.step()
         fit.look(board, iteration + 1)
         if checkpoint is not None and fit.processes.is_first and (iteration + 1) % settings.checkpoint_every == 0:
-            fit.state.keep(checkpoint, losses, fit.held.tensors, fit.held.described)
+            fit.state.keep(checkpoint, losses, fit.aside.tensors, fit.aside.described)
         if progress is not None:
             progress(iteration + 1, settings.iterations, losses[-1])
     board.close()
-    fit.state.leave(fit.held.best if settings.patience is not None else None)
+    fit.state.leave(fit.aside.best if settings.patience is not None else None)
     network.eval()
     return losses
 
@@ -91,21 +91,21 @@ class _Fit:
         settings: LoopSettings,
         *,
         batch: int,
-        held: Learn | None,
+        aside: Learn | None,
         running: Running,
         about: Mapping[str, Any],
     ) -> None:
         self._network, self._learn, self._settings, self._running = network, learn, settings, running
         self._batch = batch
         self._device = next(network.parameters()).device
-        self._precision = Precision(running.precision)
+        self._precision = NumberFormat(running.precision)
         self.processes = joined()
         require_shares(batch, settings.accumulate, self.processes)
         purpose = sha256_of_bytes(canonical_json(about))
         scaler = self._precision.scaler(self._device)
         self.state = State(network, settings, purpose, inputs=running.inputs, scaler=scaler, processes=self.processes)
         self._shown = compiled(network, self._device) if running.compiles else network
-        self.held = HeldOut(held, settings, self.processes)
+        self.aside = SetAside(aside, settings, self.processes)
         self._last: Learned | None = None
 
     def begin(self, checkpoint: Path | None) -> list[float]:
@@ -113,7 +113,7 @@ class _Fit:
         losses: list[float] = []
         if checkpoint is not None and checkpoint.exists():
             losses, tensors, about = self.state.restore(checkpoint)
-            self.held.restore(tensors, about)
+            self.aside.restore(tensors, about)
         _require_same(len(losses), self.processes, self._device)
         self._network.train()
         if len(losses) < self._settings.iterations:
@@ -137,11 +137,11 @@ class _Fit:
         return losses[-1]
 
     def look(self, board: Board, done: int) -> None:
-        """A look at held-out cases where one is due; pictures."""
-        found = self.held.looked(self.state, done)
+        """A look at set-aside cases where one is due; pictures."""
+        found = self.aside.looked(self.state, done)
         if found is not None:
-            board.tell_held_out(done, loss=found.loss, dice=found.dice)
-            board.show(done, "held out", found.last)
+            board.tell_set_aside(done, loss=found.loss, dice=found.dice)
+            board.show(done, "set aside", found.last)
         if done % self._settings.look_every == 0:
             board.show(done, "learned", self._last)
 

@@ -113,7 +113,7 @@ def fit_six_points(
         settings: Settings of the training.
         checkpoint: File to go on from, and to update.
         progress: Called after every iteration.
-        running: Precision, held-out cases, board.
+        running: Precision, set-aside cases, board.
 
     Returns:
         The plan, the tensors in half precision, and the losses.
@@ -126,20 +126,20 @@ def fit_six_points(
     torch.manual_seed(settings.loop.seed)
     network = laid_out(dyn_unet(plan.network), device)
     learner = PointsLearner(ordered, plan, settings, device=device, running=running)
-    held = None
-    if running.held:
-        held = PointsLearner(ordered_examples(running.held), plan, settings, device=device, running=running).learn
+    aside = None
+    if running.aside:
+        aside = PointsLearner(ordered_examples(running.aside), plan, settings, device=device, running=running).learn
     about = {"cases": [example.case for example in ordered], "settings": described_settings(settings)}
     losses = fit_network(
         network,
         learner.learn,
         settings.loop,
         batch=settings.batch,
-        held=held,
+        aside=aside,
         checkpoint=checkpoint,
         progress=progress,
         running=running,
-        about=about | running.held_cases,
+        about=about | running.aside_cases,
     )
     kept = dyn_unet(replace(plan.network, supervised=0))
     names = kept.state_dict().keys()

@@ -171,7 +171,7 @@ def fit_slices(
         weights: Published weights to begin with; LiteMedSAM cannot do without.
         checkpoint: File to go on from, and to update.
         progress: Called after every iteration.
-        running: Precision, held-out cases, board.
+        running: Precision, set-aside cases, board.
 
     Returns:
         The network, and the losses.
@@ -184,7 +184,7 @@ def fit_slices(
     def sampler_of(cases: Sequence[Example]) -> PictureSampler:
         return PictureSampler(cases, channels, settings.plan, shown=settings.shown, prepared=running.prepared)
 
-    sampler, held = sampler_of(ordered), sampler_of(ordered_examples(running.held)) if running.held else None
+    sampler, aside = sampler_of(ordered), sampler_of(ordered_examples(running.aside)) if running.aside else None
     known = weights or FirstWeights()
     settings = settings.in_iterations(sampler.iterations_of_epoch).begun_from(known.sha256)
     torch.manual_seed(settings.loop.seed)
@@ -211,10 +211,10 @@ def fit_slices(
         learn_on(sampler),
         settings.loop,
         batch=settings.batch,
-        held=learn_on(held) if held else None,
+        aside=learn_on(aside) if aside else None,
         checkpoint=checkpoint,
         progress=progress,
         running=running,
-        about=about | running.held_cases,
+        about=about | running.aside_cases,
     )
     return network, losses

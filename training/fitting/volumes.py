@@ -65,7 +65,7 @@ class VolumeSettings:
     supervised: int = 2
     view: View = View.TILES
     augmentation: Augmentation = field(
-        default_factory=lambda: Augmentation(degrees=20.0, stretch=0.2, gamma=0.5, invert=0.2)
+        default_factory=lambda: Augmentation(turn=0.8, stretch=0.3, gamma=0.5, invert=0.2)
     )
 
     def __post_init__(self) -> None:
@@ -129,7 +129,7 @@ def fit_volumes(
         settings: Settings of the training.
         checkpoint: File to go on from, and to update.
         progress: Called after every iteration.
-        running: Precision, held-out cases, board.
+        running: Precision, set-aside cases, board.
 
     Returns:
         The plan, the tensors in half precision, and the losses.
@@ -160,11 +160,11 @@ def fit_volumes(
         learn_on(ordered),
         settings.loop,
         batch=settings.batch,
-        held=learn_on(ordered_examples(running.held)) if running.held else None,
+        aside=learn_on(ordered_examples(running.aside)) if running.aside else None,
         checkpoint=checkpoint,
         progress=progress,
         running=running,
-        about=about | running.held_cases,
+        about=about | running.aside_cases,
     )
     names = dyn_unet(replace(plan.network, supervised=0)).state_dict().keys()
     return plan, {name: tensor for name, tensor in half_precision(network).items() if name in names}, losses

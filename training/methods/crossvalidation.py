@@ -65,9 +65,16 @@ class TrainedFolds:
         """The folder of a fold's package, counted from 0."""
         return self.folder / f"fold-{number + 1}"
 
+    @property
+    def tried_again(self) -> Folds:
+        """The cases of each fold that one before it tries, too: of repeated random splits; else of none."""
+        before = [{case for fold in self.folds[:number] for case in fold} for number in range(len(self.folds))]
+        pairs = zip(self.folds, before, strict=True)
+        return tuple(tuple(case for case in fold if case in others) for fold, others in pairs)
+
 
 class FoldSegmenters:
-    """A function from a case's name to the fold that was not trained on it; folds are loaded when needed.
+    """A function from a case's name to the first fold that was not trained on it; folds are loaded when needed.
 
     Args:
         trained: The folds; cases of a fold that was not trained yet are refused.
@@ -90,6 +97,14 @@ class FoldSegmenters:
                 "The case belongs to none of the folds.",
                 remedy="Use the globs that the folds were trained with, or evaluate one final model on new cases.",
             )
+        return self.of_fold(number)
+
+    def of_fold(self, number: int) -> Segmenter:
+        """The segmenter of a fold, counted from 0.
+
+        Raises:
+            RejectedInput: The fold was not trained yet, or the package is damaged.
+        """
         if number not in self._loaded:
             folder = self._trained.package(number)
             self._loaded[number] = load_segmenter(folder, expected_digest=read_description(folder).digest)

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from training.fitting.examples import Example
     from training.fitting.running.running import FitProgress
 
-HELD_OUT = 0.2
-"""Share of the patients that is held out for an early stop."""
+SET_ASIDE = 0.2
+"""Share of the patients who are set aside for an early stop."""
 
 _LOCK = "training.lock"
 
@@ -53,7 +53,7 @@ def train_method(
 
     Raises:
         RejectedInput: An image is missing, the loss diverged, a checkpoint is another training's, another training runs
-            in the folder (``training-running``), or no patient can be held out for an early stop
+            in the folder (``training-running``), or no patient can be set aside for an early stop
             (``patience-patients``).
     """
     from training.fitting.prepared_examples import inputs_of
@@ -61,7 +61,7 @@ def train_method(
     joined()  # before anything is put on a GPU
     fit: Fit = function_called(choice.method.fit)
     cases = tuple(sorted(example.case for example in examples))
-    seen, held = (examples, ()) if choice.patience is None else held_out(examples, choice.seed)
+    seen, aside = (examples, ()) if choice.patience is None else set_aside(examples, choice.seed)
     inputs = "" if checkpoints is None else inputs_of(examples, choice.channels)
     smaller = tuple(option.flag for option in choice.method.options if option.name in _SMALLER)
     with alone_in(checkpoints):
@@ -70,20 +70,20 @@ def train_method(
             seen,
             checkpoints=checkpoints,
             progress=progress,
-            running=replace(running, inputs=inputs, held=held, smaller=smaller),
+            running=replace(running, inputs=inputs, aside=aside, smaller=smaller),
         )
     return replace(fitted, cases=cases)
 
 
-def held_out(examples: "Sequence[Example]", seed: int) -> "tuple[list[Example], list[Example]]":
-    """A fifth of the patients is held out, to see when a training gets no better.
+def set_aside(examples: "Sequence[Example]", seed: int) -> "tuple[list[Example], list[Example]]":
+    """A fifth of the patients is set aside, to see when a training gets no better.
 
     Args:
         examples: That may be learned from; nobody of a test fold is among them.
         seed: Decides.
 
     Returns:
-        The examples that are learned from, and those of the held-out patients.
+        The examples that are learned from, and those of the set-aside patients.
 
     Raises:
         RejectedInput: There are not two patients (``patience-patients``).
@@ -92,10 +92,10 @@ def held_out(examples: "Sequence[Example]", seed: int) -> "tuple[list[Example], 
     if len(patients) < 2:
         raise RejectedInput(
             "patience-patients",
-            "An early stop holds patients out, and there is only one.",
+            "An early stop sets patients aside, and there is only one.",
             remedy="Leave --patience out, or train on more patients.",
         )
-    count = max(1, round(HELD_OUT * len(patients)))
+    count = max(1, round(SET_ASIDE * len(patients)))
     chosen = set(np.random.default_rng(seed).permutation(patients)[:count])
     return (
         [example for example in examples if example.patient not in chosen],

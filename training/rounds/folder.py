@@ -15,12 +15,13 @@ import numpy as np
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file
 from datasets.formats.nifti import read_mask, write_mask
 from datasets.image.mask import Inside, Mask
+from datasets.progress import ProgressOf
 from training.fitting.running.running import ALONE, Running
 from training.methods.loading import load_segmenter
 from training.methods.train import package_trained, train_method
 from training.model_package import read_description
 from training.rounds.plan import RoundsPlan
-from training.rounds.rounds import ProgressOf, RoundsRules, round_folder
+from training.rounds.rounds import RoundsRules, round_folder
 from training.rounds.work import CaseWork, draft_of
 from training.segmenters.segmenter import Segmenter
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from statistics import mean
 
+from training.evaluation.learning_curve import CurvePoint, curve_plot, difference
 from training.evaluation.page import card, whole_page
 from training.measures.bootstrap import Interval
 from training.measures.metrics import is_miss
-from training.reports.learning_curve import CurvePoint, curve_plot, difference
 from training.reports.model_report import PAGE_NAME, ModelReport
 from training.reports.sheets import Column, Figure, Sheet, Value, as_html, sheets_of
 from training.rounds.plan import RoundsPlan
@@ -52,7 +52,7 @@ def rounds_report(rows: Sequence[CaseWork], plan: RoundsPlan, *, about: str = ""
         about: A remark on the data and their limits, in plain text.
     """
     strategies = list(dict.fromkeys(row.strategy for row in rows))
-    parts = [part for name in strategies for part in _parts(rows, plan, name, is_first=name == strategies[0])]
+    parts = _parts(rows, plan, strategies)
     sheets = [*sheets_of(parts), _cases(rows)]
     content = card("How it was done", f"<p>{escape(_ABOUT)}</p>" + (f"<p>{escape(about)}</p>" if about else ""))
     count = len(plan.rounds)
@@ -71,18 +71,20 @@ def rose_every_round(points: Sequence[CurvePoint]) -> tuple[bool, bool]:
     )
 
 
-def _parts(rows: Sequence[CaseWork], plan: RoundsPlan, strategy: str, *, is_first: bool) -> list[Sheet | Figure]:
-    points = curve_points(rows, plan, strategy)
-    new = curve_points(rows, plan, strategy, is_held_out=False)
-    curve = _curve(points, new, rows, strategy)
-    figures: list[Sheet | Figure] = []
-    if is_first:
-        drawing = curve_plot(points, of_work=False, y_title="Dice of the drafts on held-out patients")
-        figures.append(Figure(_marks("dice", "Dice", points, of_work=False), drawing, is_narrow=True))
-    drawing = curve_plot(points, of_work=True, y_title="actions a held-out case")
-    title = f"Actions, {strategy}"
-    figures.append(Figure(_marks(f"actions-{strategy}", title, points, of_work=True), drawing, is_narrow=True))
-    return [*figures, curve, _steps(points, strategy)]
+def _parts(rows: Sequence[CaseWork], plan: RoundsPlan, strategies: Sequence[str]) -> list[Sheet | Figure]:
+    """The curves side by side, and then the tables of each strategy."""
+    curves = {name: curve_points(rows, plan, name) for name in strategies}
+    points = curves[strategies[0]]
+    drawing = curve_plot(points, of_work=False, y_title="Dice of the drafts on held-out patients")
+    figures = [Figure(_marks("dice", "Dice", points, of_work=False), drawing, is_narrow=True)]
+    tables = []
+    for name, points in curves.items():
+        drawing = curve_plot(points, of_work=True, y_title="actions a held-out case")
+        marks = _marks(f"actions-{name}", f"Actions, {name}", points, of_work=True)
+        figures.append(Figure(marks, drawing, is_narrow=True))
+        new = curve_points(rows, plan, name, is_held_out=False)
+        tables += [_curve(points, new, rows, name), _steps(points, name)]
+    return [*figures, *tables]
 
 
 def _marks(name: str, title: str, points: Sequence[CurvePoint], *, of_work: bool) -> Sheet:

@@ -9,7 +9,7 @@ every training, so that both figures compare the same patients; nobody learns fr
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, write_json
 from datasets.image.mask import Inside
-from datasets.progress import Progress
+from datasets.progress import Progress, ProgressOf
 from training.annotators.strategy import BY_HAND, OUTLINED, STRATEGIES, Strategy
 from training.annotators.study import StudyRules
 from training.fitting.choice import TrainingChoice
@@ -33,9 +33,6 @@ LIST_NAME = "rounds.json"
 
 DRAFT_STRATEGIES = (OUTLINED, STRATEGIES["strokes"], BY_HAND)
 """Strategies that prompt no model."""
-
-ProgressOf = Callable[[str], Callable[..., None]]
-"""Makes a progress display with a title; it is called with done, to do and, in trainings, the loss."""
 
 
 @dataclass(frozen=True)

@@ -92,14 +92,22 @@ def sized(distance: Distance, area: float) -> Inside:
 
 def signed_distance(mask: Inside) -> Distance:
     """Pixels from the edge, positive inside, float32 (height, width); -20 everywhere for an empty mask."""
-    import cv2
-
     if not mask.any():
         return np.full(mask.shape, -FAR, np.float32)
-    inside, outside = (
-        cv2.distanceTransform(part.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) for part in (mask, ~mask)
-    )
-    return np.asarray(np.minimum(inside, 1e4) - np.minimum(outside, 1e4), dtype=np.float32)
+    return depth(mask) - depth(~mask)
+
+
+def depth(mask: Inside) -> Distance:
+    """Pixels from each pixel inside to the nearest outside, at most 10,000; the picture's border is no edge.
+
+    OpenCV's last bits depend on where a picture lies in memory, so that the same mask would not always be interpolated
+    alike: squares of distances between pixels are whole numbers, and are rounded to them.
+    """
+    import cv2
+
+    found = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    exact: Distance = np.sqrt(np.rint(np.square(np.minimum(found, np.float32(1e4), dtype=np.float32))))
+    return exact
 
 
 class _Models:

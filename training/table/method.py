@@ -68,6 +68,8 @@ class Method:
         fit: Fits its networks on images and masks, as `training.fitting.choice.Fit` says; empty if it is not trained.
         bundle: Makes ``inference.json`` of its MONAI Bundle, as `training.exchange.bundle.export.MakeConfig`
             says; empty where a bundle holds the network alone.
+        bundle_networks: Gives the networks of its packages as MONAI's own classes, from description and tensors; empty
+            where they are none of MONAI's.
         iterations: Its own number of iterations: some minutes a fold on two processor cores.
         options: Its options beside those that all methods have.
         presets: Values of its options that go together, by a name.
@@ -94,6 +96,7 @@ class Method:
     convert: str = ""
     fit: str = ""
     bundle: str = ""
+    bundle_networks: str = ""
     iterations: int = 0
     options: tuple[Option, ...] = ()
     presets: Mapping[str, Preset] = field(default_factory=dict, hash=False)

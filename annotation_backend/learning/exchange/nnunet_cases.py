@@ -7,13 +7,13 @@ from annotation_backend.learning.examples.of_folder import examples_of_folder
 from annotation_backend.learning.examples.of_snapshot import examples_of_snapshot
 from annotation_backend.learning.examples.snapshots import take_snapshot
 from annotation_backend.learning.examples.training_examples import TrainingExamples
-from annotation_backend.learning.fold_training import ProgressOf
 from annotation_backend.learning.retraining.rules import held_back
 from annotation_backend.learning.splitting.arguments import external_of, rule_of
 from annotation_backend.learning.splitting.folds import planned_folds, require_apart
 from annotation_backend.studies.arguments import study_of
 from datasets.errors import RejectedInput
 from datasets.image.mask import TUMOUR
+from datasets.progress import ProgressOf
 from datasets.study.splits.rule import SplitName, SplitRule
 from training.exchange.nnunet.dataset import SPLITS_NAME, dataset_folder_name, write_dataset, write_splits
 

@@ -1,6 +1,6 @@
 """Rounds of learning with a simulated annotator, on a folder of images and masks or on phantoms; needs no database."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from annotation_backend.learning.examples.training_examples import TrainingExamples
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes, write_bytes
+from datasets.progress import ProgressOf
 from datasets.study.splits.split_case import SplitCase
 from training.fitting.running.running import ALONE, Running
 from training.rounds.plan import RoundsPlan, planned_rounds
 
 if TYPE_CHECKING:
-    from training.reports.learning_curve import CurvePoint
+    from training.evaluation.learning_curve import CurvePoint
     from training.rounds.rounds import RoundsRules
     from training.rounds.work import CaseWork
 
@@ -42,9 +43,7 @@ class RoundsRequest:
     about: str = ""
 
 
-def simulate_rounds(
-    request: RoundsRequest, progress_of: Callable[[str], Callable[..., None]], *, running: Running = ALONE
-) -> dict[str, Any]:
+def simulate_rounds(request: RoundsRequest, progress_of: ProgressOf, *, running: Running = ALONE) -> dict[str, Any]:
     """Works the rounds through and writes the report.
 
     Args:

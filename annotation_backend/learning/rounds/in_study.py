@@ -36,6 +36,7 @@ from annotation_backend.studies.people import give_role
 from datasets.errors import ProgramFault, RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes
 from datasets.image.mask import Inside, Mask
+from datasets.progress import ProgressOf
 from datasets.study.case import QualityScore
 from datasets.study.splits.rule import SplitRule
 from training.fitting.running.running import ALONE, Running
@@ -43,7 +44,7 @@ from training.rounds.plan import planned_rounds
 
 if TYPE_CHECKING:
     from training.fitting.examples import Example
-    from training.rounds.rounds import ProgressOf, RoundsRules
+    from training.rounds.rounds import RoundsRules
     from training.rounds.work import CaseWork
 
 SIMULATED_ANNOTATOR, SIMULATED_RADIOLOGIST = f"simulated-annotator{OURS}", f"simulated-radiologist{OURS}"
@@ -72,7 +73,7 @@ class StudyRounds:
     about: str = ""
 
 
-def simulate_in_study(wanted: StudyRounds, progress_of: "ProgressOf", *, running: Running = ALONE) -> dict[str, Any]:
+def simulate_in_study(wanted: StudyRounds, progress_of: ProgressOf, *, running: Running = ALONE) -> dict[str, Any]:
     """Works the rounds through; the curve then is on the study's page of models, too.
 
     Args:
@@ -111,7 +112,7 @@ class StudyLoop:
     """
 
     def __init__(
-        self, wanted: StudyRounds, cases: dict[str, Case], *, progress_of: "ProgressOf", running: Running
+        self, wanted: StudyRounds, cases: dict[str, Case], *, progress_of: ProgressOf, running: Running
     ) -> None:
         self._study, self._rules, self._split = wanted.study, wanted.rules, wanted.split
         self._cases, self._progress_of, self._running = cases, progress_of, running

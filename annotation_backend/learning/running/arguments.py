@@ -23,7 +23,7 @@ def add_running(parser: ArgumentParser) -> None:
         "--patience",
         type=int,
         metavar="N",
-        help="hold a fifth of the training patients out, look at them every 25 iterations, and stop after N looks "
+        help="set a fifth of the training patients aside, look at them every 25 iterations, and stop after N looks "
         "without a better loss",
     )
     group.add_argument(

@@ -15,7 +15,7 @@ from annotation_backend.studies.models import Study
 from datasets.files import canonical_json
 
 if TYPE_CHECKING:
-    from training.reports.learning_curve import CurvePoint
+    from training.evaluation.learning_curve import CurvePoint
 
 MOST_MODELS = 50
 """The newest runs that curves are made of."""
@@ -80,7 +80,7 @@ _ALIKE = ("label", "channels", "folds", "split")
 
 
 def _curve(runs: Sequence[Run], outcomes: Mapping[str, Mapping[str, Any]]) -> StudyCurve:
-    from training.reports.learning_curve import curve_plot
+    from training.evaluation.learning_curve import curve_plot
 
     tried = [_by_patient(run.figures, "dice") for run in runs if run.figures]
     shared = set.intersection(*map(set, tried)) if tried else set()
@@ -103,7 +103,7 @@ def _curve(runs: Sequence[Run], outcomes: Mapping[str, Mapping[str, Any]]) -> St
 
 
 def _point(run: Run, shared: set[str], outcomes: Mapping[str, Mapping[str, Any]], name: str) -> "CurvePoint":
-    from training.reports.learning_curve import CurvePoint
+    from training.evaluation.learning_curve import CurvePoint
 
     dice = {patient: value for patient, value in _by_patient(run.figures, "dice").items() if patient in shared}
     own = [row for row in outcomes.values() if row["model"] == run.model_id]
@@ -112,7 +112,7 @@ def _point(run: Run, shared: set[str], outcomes: Mapping[str, Mapping[str, Any]]
 
 def _without(outcomes: Mapping[str, Mapping[str, Any]], name: str) -> "CurvePoint":
     """Cases on which no model had drawn: what they took is where a curve of work begins."""
-    from training.reports.learning_curve import CurvePoint
+    from training.evaluation.learning_curve import CurvePoint
 
     return CurvePoint(NO_DRAFT, 0, {}, _work([row for row in outcomes.values() if row["model"] is None], name))
 

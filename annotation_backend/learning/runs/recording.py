@@ -10,7 +10,6 @@ from typing import Any
 from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
-from annotation_backend.learning.fold_training import ProgressOf
 from annotation_backend.learning.models import Run, RunStatus, Snapshot
 from annotation_backend.learning.runs.curves import Going
 from annotation_backend.learning.runs.environment import code, environment
@@ -20,6 +19,7 @@ from annotation_backend.studies.models import Study
 from annotation_backend.supervision.presence import held, is_present
 from datasets.errors import RejectedInput, TryAgain
 from datasets.files import canonical_json
+from datasets.progress import ProgressOf
 from training.fitting.running.processes import is_first
 
 logger = logging.getLogger(__name__)

@@ -51,6 +51,8 @@ class ExternalCohort:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name) or not (self.cases or self.patients):
             _refuse("has a kebab-case name and lists cases or patients")
+        if any("\0" in text for text in (*self.cases, *self.patients, *self.left_out, self.note)):
+            _refuse("holds texts without zero characters, which no database keeps")
         if not all(_DIGEST.fullmatch(digest) for digest in self.pixels):
             _refuse("lists images by 64 hexadecimal digits each")
 
@@ -140,7 +142,7 @@ def external_of_values(values: Any) -> ExternalCohort:
         lists = {name: _codes(values[name]) for name in ("cases", "patients", "left_out", "pixels")}
         found = ExternalCohort(str(values["name"]), note=str(values["note"]), **lists)
         digest = values["digest"]
-    except (KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _none("is JSON with all its fields") from error
     if digest != found.digest:
         raise RejectedInput(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
@@ -21,6 +22,7 @@ from annotation_backend.learning.retraining.rules import rules_of
 from annotation_backend.registry.model_registry import promote, serving_model
 from annotation_backend.registry.models import Model, Promotion, PromptKind
 from annotation_backend.supervision.presence import held
+from datasets.study.splits.external import ExternalCohort, external_cohort
 from tests.annotation_backend.learning.tried_models import files_are_whole, snapshot_of, tried_model
 from tests.annotation_backend.support.addresses import page_at
 from tests.annotation_backend.support.records import (
@@ -276,7 +278,7 @@ def test_the_learning_curve_is_of_the_patients_that_all_models_held_out(manager:
     assert rows[1][3:] == ["1", "35.0", "12.0"]
     assert rows[2][3:] == ["0", "–", "–"]
     assert rows[0][3:5] == ["3", "100.0"]  # no spread, no interval
-    assert rows[0][5].startswith("30.0 (")
+    assert rows[0][5] == "30.0"  # nor of three patients
     assert page.count('<figure class="curve">') == 2  # Dice, and actions from without a draft to the first's drafts
     other = tried_model("oedema", {"C0001": 0.9}, (("C0001",),), label="Oedema")
     assert other
@@ -290,3 +292,24 @@ def test_models_without_a_patient_in_common_have_no_curve(manager: Client) -> No
     page = _page(manager, "model-list")
     assert "These models held out no patient in common" in page
     assert '<figure class="curve">' not in page
+
+
+def test_a_data_manager_holds_an_external_cohort_back(manager: Client) -> None:
+    cohort = ExternalCohort("strangers", patients=("P0002",))
+
+    def sent(**values: Any) -> int:
+        answer = manager.post(page_at("model-retraining"), {"method": "unet-25d", "folds": 0, **values})
+        return int(answer.status_code)
+
+    assert sent(document=SimpleUploadedFile("strangers.json", cohort.encoded)) == 302
+    assert rules_of(the_study()).external == cohort
+    assert "strangers" in _page(manager, "model-list")
+    assert sent(external="as now", after_cases=3) == 302
+    assert (rules_of(the_study()).external, rules_of(the_study()).after_cases) == (cohort, 3)
+    for broken in (b"", b"{}", cohort.encoded.replace(b"P0002", b"P0003"), b"[" * 5000):
+        assert sent(document=SimpleUploadedFile("broken.json", broken)) == 409
+    assert rules_of(the_study()).external == cohort
+    assert sent(external="sts-external") == 302
+    assert rules_of(the_study()).external == external_cohort("sts-external")
+    assert sent() == 302
+    assert rules_of(the_study()).external is None

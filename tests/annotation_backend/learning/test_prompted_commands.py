@@ -1,6 +1,7 @@
 """train_model, evaluate_model and segment_volume on files alone: pytest lets none of these tests reach a database."""
 
 import json
+import shutil
 import subprocess
 import sys
 from io import StringIO
@@ -101,6 +102,28 @@ def test_an_ensemble_draws_the_mean_of_its_folds_logits(
         logits.append(np.log(values / (1 - values)))
     undecided = np.abs(logits[2]) < 10  # elsewhere cut by the clip, or cleaned
     np.testing.assert_allclose(logits[2][undecided], ((logits[0] + logits[1]) / 2)[undecided], atol=2e-3)
+
+
+@pytest.mark.slow
+def test_each_random_split_draws_all_of_its_cases(
+    trained: tuple[Path, dict[str, Any]], cohort: Path, tmp_path: Path
+) -> None:
+    """P2 is tried by both splits: each with its own model, and once among the cases."""
+    splits = [["P1", "P2"], ["P2", "P3"]]
+    for number in (1, 2):
+        shutil.copytree(trained[0] / f"fold-{number}", tmp_path / f"fold-{number}")
+    (tmp_path / "folds.json").write_text(json.dumps({"folds": splits}))
+    arguments = ("--cohort", cohort, *GLOBS, "--seeds", 1, "--only")
+    _, found = run("evaluate_model", tmp_path, *arguments, "P1,P2,P3")
+    means = []
+    for number, cases in enumerate(splits, start=1):
+        _, own = run("evaluate_model", tmp_path / f"fold-{number}", *arguments, ",".join(cases))
+        means.append(np.mean([case["dice"][-1] for case in own["cases"]]))
+    summary = found["summary"]["splits"]
+    np.testing.assert_allclose(summary["dice_of_each"], means, atol=1e-5)
+    assert summary["dice"]["mean"] == pytest.approx(np.mean(means), abs=1e-5)
+    assert summary["dice"]["sd"] == pytest.approx(np.std(means, ddof=1), abs=1e-5)
+    assert [case["case"] for case in found["cases"]] == ["P1", "P2", "P3"]
 
 
 @pytest.mark.slow

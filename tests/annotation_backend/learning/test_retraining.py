@@ -238,7 +238,7 @@ def test_a_retraining_learns_from_the_images_that_the_command_takes(
         train_on_approved.func(study=the_study().name)
         with suppress(SystemExit):
             call_command("train_model", method)
-    assert asked == [("t1",), ("t1",), ("t1", "t2"), ("t1", "t2")]
+    assert asked == [("t1",), ("t1",), ("t1", "t2-fs"), ("t1", "t2-fs")]
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,10 @@ def test_an_external_cohort_is_not_read(cohort: Path, train: Callable[..., dict[
     table = ("--case-table", str(cohort.parent / "cases.csv"))
     said = train("--external", str(path), *table, "--dry-run")
     assert said["cases"] == ["a", "c", "e", "f"]
-    assert said["findings"] == ["Left out as elsewhere: b, d. [external-case]"]
+    assert said["findings"][0] == "Left out as elsewhere: b, d. [external-case]"
+    assert "[external-no-pixels]" in said["findings"][1]
+    nobody = _examples(cohort).without_external(ExternalCohort("nobody", cases=("x",), pixels=("0" * 64,)))
+    assert nobody.findings[-1:] == ("No case has a name that nobody lists. [external-nobody]",)
     examples = _examples(cohort).without_external(external)
     assert examples.inputs["external"] == external.digest
     assert [example.case for example in examples.read()] == ["a", "c", "e", "f"]

@@ -171,3 +171,8 @@ def test_one_patient_alone_leaves_nothing_to_learn_from(tmp_path: Path, seen: li
     trained = begin_folds(tmp_path, (("case-0", "case-1"),))
     with pytest.raises(RejectedInput, match="fit-no-cases"):
         train_fold(CHOICE, EXAMPLES[:2], trained, 0, inputs=INPUTS)
+
+
+def test_cases_that_several_splits_try_are_known(tmp_path: Path) -> None:
+    assert TrainedFolds(tmp_path, (("a", "b"), ("b", "c"), ("a", "c", "d"))).tried_again == ((), ("b",), ("a", "c"))
+    assert not any(TrainedFolds(tmp_path, (("a",), ("b",))).tried_again)

@@ -90,3 +90,18 @@ def _proportion(known: dict[int, np.ndarray], index: int) -> np.ndarray:
     below, above = max(at for at in known if at < index), min(at for at in known if at > index)
     share = (index - below) / (above - below)
     return (1 - share) * signed_distance(known[below]) + share * signed_distance(known[above])
+
+
+def test_a_distance_is_the_same_to_the_last_bit_wherever_the_mask_lies_in_memory() -> None:
+    mask = np.hypot(*(np.indices((56, 64)) - np.array([27.3, 30.6])[:, None, None])) < 19.0
+    found = []
+    for offset in range(64):
+        room = np.zeros(mask.size + 64, np.bool_)
+        moved = room[offset : offset + mask.size].reshape(mask.shape)
+        moved[:] = mask
+        found.append(signed_distance(moved).tobytes())
+    assert len(set(found)) == 1
+    inside = np.argwhere(mask)
+    nearest = min(((30 - row) ** 2 + (30 - column) ** 2) for row, column in np.argwhere(~mask))
+    assert [30, 30] in inside.tolist()
+    assert signed_distance(mask)[30, 30] == np.float32(np.sqrt(np.float32(nearest)))

@@ -74,6 +74,10 @@ def test_a_method_that_is_one_file_goes_the_same_way(toy: Method, tmp_path: Path
     assert method_called("toy") is toy
 
 
+def _functions(method: Method) -> tuple[str, ...]:
+    return method.load, method.user, method.fit, method.convert, method.bundle, method.bundle_networks
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_record_is_whole(name: str) -> None:
     method = method_called(name)
@@ -82,7 +86,7 @@ def test_a_record_is_whole(name: str) -> None:
     assert {*method.serves_first} <= {*method.answers}
     assert {*method.only_when_asked} <= {*method.answers}
     assert PromptType.AUTOMATIC not in method.prompts
-    for function in filter(None, (method.load, method.user, method.fit, method.convert)):
+    for function in filter(None, _functions(method)):
         assert callable(function_called(function))
     for option in method.options:
         option.require(option.default)

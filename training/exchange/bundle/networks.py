@@ -16,6 +16,7 @@ from training.networks.unet25d import unet25d, unet25d_arguments
 from training.networks.unet_plan import UNetPlan
 from training.segmenters.slices.slice_plan import SlicePlan
 from training.segmenters.weights import members_of, with_weights
+from training.table.method import function_called
 
 _CPU = torch.device("cpu")
 
@@ -49,48 +50,71 @@ class BundleNetworks:
 
 
 def networks_of(description: ModelDescription, tensors: Tensors) -> BundleNetworks:
-    """The networks of a package.
+    """The networks of a package, as its method's row says.
 
     Raises:
         RejectedInput: A network is not one of MONAI's (``bundle-network``), or the package is damaged.
     """
-    parameters = description.parameters
-    if "rule" not in parameters and "input_size" in parameters:
-        return _slice_networks(description, tensors)
-    plans = _plans(parameters)
-    members = members_of(tensors, len(plans))
-    # Those of nnU-Net have a bias that ours have not.
-    more = {"trans_bias": True} if "scales" in parameters else {}
-    arguments = [dyn_unet_arguments(plan) | more for plan in plans]
-    return BundleNetworks(
-        [with_weights(DynUNet(**each), own, device=_CPU) for each, own in zip(arguments, members, strict=True)],
-        [{"_target_": "monai.networks.nets.DynUNet"} | each for each in arguments],
-        plans[0].channels,
-    )
-
-
-def _plans(parameters: Any) -> list[UNetPlan]:
-    """The plan of each network, in the order of a package's tensors: refiners, then automatic ones."""
-    found = parameters.get("networks") or [parameters.get("refiner", parameters.get("network"))] * parameters.get(
-        "members", 1
-    )
-    if parameters.get("automatic") is not None:
-        found = [*found, *[parameters["automatic"]] * parameters.get("members", 1)]
-    if not found or not isinstance(found[0], Mapping) or "widths" not in found[0]:
+    method = description.method
+    if not method.bundle_networks:
         raise _not_of_monai()
-    return [replace(UNetPlan.from_parameters(each), supervised=0) for each in found]
+    found: BundleNetworks = function_called(method.bundle_networks)(description, tensors)
+    return found
 
 
-def _slice_networks(description: ModelDescription, tensors: Tensors) -> BundleNetworks:
+def planned_networks(description: ModelDescription, tensors: Tensors) -> BundleNetworks:
+    """The networks of methods whose folds plan them."""
+    parameters = description.parameters
+    return _dyn_unets(parameters.get("networks") or [parameters.get("network")] * _members(parameters), tensors)
+
+
+def clicked_networks(description: ModelDescription, tensors: Tensors) -> BundleNetworks:
+    """The refiners of methods of clicks, then their automatic networks."""
+    parameters = description.parameters
+    parts = [parameters.get("refiner"), parameters.get("automatic")]
+    return _dyn_unets([part for part in parts if part is not None for _ in range(_members(parameters))], tensors)
+
+
+def nnunet_networks(description: ModelDescription, tensors: Tensors) -> BundleNetworks:
+    """The networks of nnU-Net, which have a bias that ours have not."""
+    parameters = description.parameters
+    return _dyn_unets([parameters.get("network")] * _members(parameters), tensors, trans_bias=True)
+
+
+def slice_networks(description: ModelDescription, tensors: Tensors) -> BundleNetworks:
+    """The small U-Nets on slices.
+
+    Raises:
+        RejectedInput: The encoder is not MONAI's (``bundle-network``).
+    """
     plan = SlicePlan.from_parameters(description.parameters)
     if plan.architecture is not SliceNetwork.RESIDUAL:
         raise _not_of_monai()
     images = len(description.kinds)
+    # Packages of before that hold one network do not number it.
     own = members_of(tensors, plan.members) if "members" in description.parameters else [dict(tensors)]
     return BundleNetworks(
         [with_weights(unet25d(plan.widths, images=images), each, device=_CPU) for each in own],
         [{"_target_": "monai.networks.nets.UNet"} | unet25d_arguments(plan.widths, images=images)] * len(own),
         3 * images,
+    )
+
+
+def _members(parameters: Mapping[str, Any]) -> int:
+    return int(parameters.get("members", 1))
+
+
+def _dyn_unets(described: Sequence[Any], tensors: Tensors, **more: Any) -> BundleNetworks:
+    """MONAI's networks of several plans, in the order of a package's tensors."""
+    plans = [replace(UNetPlan.from_parameters(each), supervised=0) for each in described]
+    arguments = [dyn_unet_arguments(plan) | more for plan in plans]
+    return BundleNetworks(
+        [
+            with_weights(DynUNet(**each), own, device=_CPU)
+            for each, own in zip(arguments, members_of(tensors, len(plans)), strict=True)
+        ],
+        [{"_target_": "monai.networks.nets.DynUNet"} | each for each in arguments],
+        plans[0].channels,
     )
 
 

@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a fit: loss, rate, Dice of held-out cases, pictures with outlines. Imports torch."""
+"""What TensorBoard shows of a fit: loss, rate, Dice of set-aside cases, pictures with outlines. Imports torch."""
 
 from pathlib import Path
 from typing import Any
@@ -46,12 +46,12 @@ class Board:
             self._writer.add_scalar("loss", loss, done)
             self._writer.add_scalar("learning rate", rate, done)
 
-    def tell_held_out(self, done: int, *, loss: float, dice: float) -> None:
-        """Loss and Dice of held-out cases."""
+    def tell_set_aside(self, done: int, *, loss: float, dice: float) -> None:
+        """Loss and Dice of set-aside cases."""
         if self._writer is not None:
-            self._writer.add_scalar("held out/loss", loss, done)
+            self._writer.add_scalar("set aside/loss", loss, done)
             if np.isfinite(dice):
-                self._writer.add_scalar("held out/Dice", dice, done)
+                self._writer.add_scalar("set aside/Dice", dice, done)
 
     def show(self, done: int, name: str, learned: Learned | None) -> None:
         """Pictures of what a network was shown, with the outlines of both masks."""

@@ -11,7 +11,7 @@ from torch import nn
 from datasets.errors import RejectedInput
 
 
-class Precision(StrEnum):
+class NumberFormat(StrEnum):
     """In what numbers a network multiplies; its weights are always kept in 32 bits."""
 
     AUTO = "auto"
@@ -25,9 +25,9 @@ class Precision(StrEnum):
 
     def kind(self, device: torch.device) -> torch.dtype:
         """The numbers in which a device multiplies."""
-        if self is Precision.FULL:
+        if self is NumberFormat.FULL:
             return torch.float32
-        if self is Precision.HALF:
+        if self is NumberFormat.HALF:
             return torch.float16
         if device.type == "cuda":
             return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16

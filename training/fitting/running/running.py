@@ -44,13 +44,13 @@ class Running:
     """How a training runs; nothing of it changes what is learned, but for the rounding of numbers.
 
     Args:
-        precision: In what numbers networks multiply, a value of `training.fitting.running.layout.Precision`.
+        precision: In what numbers networks multiply, a value of `training.fitting.running.layout.NumberFormat`.
         compiles: Whether networks are compiled before they learn.
         board: Folder of what TensorBoard shows; None for none.
         prepared: Where cases are kept as networks see them; None for nowhere.
         inputs: Digest of the images and masks that are learned from, by which a checkpoint is known
             (`training.fitting.prepared_examples.inputs_of`); empty where nobody says.
-        held: Examples of patients that are held out to stop early.
+        aside: Examples of patients who are set aside, to stop early.
         smaller: Options that make a step smaller, by their flags, for people whose memory is too small.
     """
 
@@ -59,28 +59,29 @@ class Running:
     board: Path | None = None
     prepared: PreparedCases | None = None
     inputs: str = ""
-    held: "Sequence[Example]" = ()
+    aside: "Sequence[Example]" = ()
     smaller: tuple[str, ...] = ()
 
     def mixed(self, device: "torch.device") -> Any:
         """The block in which a network answers in the chosen numbers."""
-        from training.fitting.running.layout import Precision
+        from training.fitting.running.layout import NumberFormat
 
-        return Precision(self.precision).mixed(device)
+        return NumberFormat(self.precision).mixed(device)
 
     @property
     def described(self) -> dict[str, Any]:
         """As plain JSON values: the precision that was asked for, the numbers that this is here, what is compiled."""
-        from training.fitting.running.layout import Precision
+        from training.fitting.running.layout import NumberFormat
         from training.segmenters.weights import best_device
 
-        numbers = str(Precision(self.precision).kind(best_device())).removeprefix("torch.")
+        numbers = str(NumberFormat(self.precision).kind(best_device())).removeprefix("torch.")
         return {"precision": self.precision, "numbers": numbers, "compiled": self.compiles}
 
     @property
-    def held_cases(self) -> dict[str, list[str]]:
-        """The held-out cases, as `fit_network` takes them in `about`; nothing where there are none."""
-        return {"held": sorted(example.case for example in self.held)} if self.held else {}
+    def aside_cases(self) -> dict[str, list[str]]:
+        """The set-aside cases, as `fit_network` takes them in `about`; nothing where there are none."""
+        # Called as in checkpoints of earlier versions.
+        return {"held": sorted(example.case for example in self.aside)} if self.aside else {}
 
     def of_network(self, name: str) -> "Running":
         """The same for one of several networks of a training, with a board of its own."""

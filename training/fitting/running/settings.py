@@ -21,8 +21,8 @@ class LoopSettings:
         optimiser: What makes a step of a gradient.
         schedule: How the learning rate changes.
         accumulate: Batches whose gradients are added up before a step.
-        patience: Looks at held-out cases without a better loss after which a training stops; None for no early stop.
-        look_every: Iterations between two looks at held-out cases.
+        patience: Looks at set-aside cases without a better loss after which a training stops; None for no early stop.
+        look_every: Iterations between two looks at set-aside cases.
     """
 
     iterations: int

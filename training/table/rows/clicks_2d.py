@@ -14,6 +14,7 @@ METHOD = Method(
     refines=True,
     is_corrected=True,
     fit="training.fitting.clicks:fit_clicks_2d",
+    bundle_networks="training.exchange.bundle.networks:clicked_networks",
     # An iteration holds an optimizer step at each of its clicks, five or six on average.
     iterations=1200,
     options=(canvas(2),),

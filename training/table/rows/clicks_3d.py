@@ -12,6 +12,7 @@ METHOD = Method(
     refines=True,
     is_corrected=True,
     fit="training.fitting.clicks:fit_clicks_3d",
+    bundle_networks="training.exchange.bundle.networks:clicked_networks",
     iterations=900,
     options=(canvas(3),),
 )

@@ -8,4 +8,5 @@ METHOD = Method(
     load="training.segmenters.imported.nnunet:NnunetSegmenter.from_package",
     user="training.prompts.simulated_user:silent_user",
     unprompted=Unprompted.DRAWS,
+    bundle_networks="training.exchange.bundle.networks:nnunet_networks",
 )

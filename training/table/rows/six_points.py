@@ -10,6 +10,7 @@ METHOD = Method(
     prompts=(PromptType.EXTREME_POINTS,),
     serves_first=(PromptType.EXTREME_POINTS,),
     fit="training.fitting.six_points:fit",
+    bundle_networks="training.exchange.bundle.networks:planned_networks",
     iterations=600,
     planned={"network": "networks", "spacing": "spacings"},
 )

@@ -17,6 +17,7 @@ METHOD = Method(
     refines=True,
     is_corrected=True,
     fit="training.fitting.clicks:fit_two_stage",
+    bundle_networks="training.exchange.bundle.networks:clicked_networks",
     # Of the second network; an iteration holds an optimizer step at each of its clicks, five or six on average.
     iterations=350,
     options=(canvas(3), AUTOMATIC_ITERATIONS),

@@ -13,6 +13,7 @@ METHOD = Method(
     extent=Extent.SLICES,
     earlier_images=(T1, T2),
     fit="training.fitting.slices:fit",
+    bundle_networks="training.exchange.bundle.networks:slice_networks",
     iterations=300,
     options=(
         *slice_options(batch=8, learning_rate=5e-3, weight_decay=1e-4),

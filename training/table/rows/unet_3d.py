@@ -29,6 +29,7 @@ METHOD = Method(
     unprompted=Unprompted.DRAWS,
     fit="training.fitting.volumes:fit",
     bundle="training.exchange.bundle.volume_config:volume_config",
+    bundle_networks="training.exchange.bundle.networks:planned_networks",
     iterations=1500,
     options=(BUDGET, VIEW),
     planned={"network": "networks", "spacing": "spacings", "canvas": "canvases"},

@@ -117,6 +117,10 @@ class Command(MaskloopCommand):
         for count, mean, spread in zip(summary["clicks"], dice["mean"], dice["sd"], strict=True):
             around = "" if spread is None else f" ± {spread:.3f}"
             self.say(f"  Dice {mean:.3f}{around}" + (f" after {count} click(s)" if len(dice["mean"]) > 1 else ""))
+        if splits := summary.get("splits"):
+            found = splits["dice"]
+            around = "" if found["sd"] is None else f" ± {found['sd']:.3f}"
+            self.say(f"  Dice {found['mean']:.3f}{around} over {found['n']} random splits, each drawn by its own model")
         worst = summary["worst"]
         self.say(f"  worst: {worst['case']}, {worst['dice']:.3f}")
 

@@ -44,17 +44,17 @@ def test_a_fit_writes_its_numbers_and_pictures(tmp_path: Path) -> None:
 
     examples = [fit_child.ball_example(number, shape=(18, 16, 9)) for number in range(3)]
     settings = fit_child.settings(iterations=25)
-    running = Running(board=tmp_path / "board", held=examples[2:])
+    running = Running(board=tmp_path / "board", aside=examples[2:])
     losses = fit_volumes(examples[:2], settings, running=running)[2]
     told = EventAccumulator(str(tmp_path / "board"), size_guidance={"scalars": 0, "images": 0})
     told.Reload()
     np.testing.assert_allclose([event.value for event in told.Scalars("loss")], losses, rtol=1e-5)
     assert [event.step for event in told.Scalars("loss")] == list(range(1, 26))
     assert told.Scalars("learning rate")[0].value == pytest.approx(1e-2)
-    [dice] = told.Scalars("held out/Dice")
+    [dice] = told.Scalars("set aside/Dice")
     assert dice.step == 25
     assert 0.0 <= dice.value <= 1.0
-    assert {"learned", "held out"} <= set(told.Tags()["images"])
+    assert {"learned", "set aside"} <= set(told.Tags()["images"])
 
 
 def test_without_a_folder_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

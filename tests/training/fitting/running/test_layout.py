@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from datasets.errors import RejectedInput
 from training.fitting.loop import fit_network
-from training.fitting.running.layout import Precision, compiled
+from training.fitting.running.layout import NumberFormat, compiled
 from training.fitting.running.running import Running
 from training.fitting.running.settings import LoopSettings
 
@@ -21,9 +21,9 @@ def test_the_processor_multiplies_bf16_only_where_it_can() -> None:
     flags = Path("/proc/cpuinfo")
     has_bf16 = flags.exists() and "avx512_bf16" in flags.read_text()
     expected = torch.bfloat16 if has_bf16 else torch.float32
-    assert Precision.AUTO.kind(CPU) is expected
-    assert Precision.FULL.kind(CPU) is torch.float32
-    assert Precision.HALF.kind(CPU) is torch.float16
+    assert NumberFormat.AUTO.kind(CPU) is expected
+    assert NumberFormat.FULL.kind(CPU) is torch.float32
+    assert NumberFormat.HALF.kind(CPU) is torch.float16
 
 
 @pytest.mark.parametrize(
@@ -33,8 +33,8 @@ def test_a_gpu_without_bf16_gets_fp16_and_scaled_losses(
     has_bf16: bool, expected: torch.dtype, scaled: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has_bf16)
-    assert Precision.AUTO.kind(torch.device("cuda")) is expected
-    kind = Precision.AUTO.kind(torch.device("cuda"))
+    assert NumberFormat.AUTO.kind(torch.device("cuda")) is expected
+    kind = NumberFormat.AUTO.kind(torch.device("cuda"))
     assert (kind is torch.float16) is scaled
 
 

@@ -1,4 +1,4 @@
-"""Early stop: held-out patients are the training's own, the best weights are kept, also over a stop."""
+"""Early stop: set-aside patients are the training's own, the best weights are kept, also over a stop."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,10 +13,10 @@ from datasets.errors import RejectedInput
 from tests.training.support.ball_examples import ball_example
 from tests.training.support.small_training import make_small, small_choice
 from training.fitting.loop import fit_network
-from training.fitting.running.held_out import dice_of
 from training.fitting.running.running import Learned
+from training.fitting.running.set_aside import dice_of
 from training.fitting.running.settings import LoopSettings
-from training.methods.train import held_out, train_method
+from training.methods.train import set_aside, train_method
 from training.table.table import trainable_methods
 
 SETTINGS = LoopSettings(
@@ -38,14 +38,14 @@ def towards(goal: float):  # type: ignore[no-untyped-def]
 
 
 def test_it_stops_after_the_best_and_keeps_the_best() -> None:
-    """The weight goes from 0 towards 1; the held-out loss is least at 0.5, where it passes by."""
+    """The weight goes from 0 towards 1; the set-aside loss is least at 0.5, where it passes by."""
     network = one_weight()
-    losses = fit_network(network, towards(1.0), SETTINGS, held=towards(0.5))
+    losses = fit_network(network, towards(1.0), SETTINGS, aside=towards(0.5))
     assert len(losses) < 60
     [weight] = network.state_dict().values()
     assert float(weight) == pytest.approx(0.5, abs=0.15)
     whole = one_weight()
-    fit_network(whole, towards(1.0), replace(SETTINGS, patience=None), held=towards(0.5))
+    fit_network(whole, towards(1.0), replace(SETTINGS, patience=None), aside=towards(0.5))
     assert float(next(iter(whole.state_dict().values()))) == pytest.approx(1.0, abs=0.01)
 
 
@@ -56,7 +56,7 @@ class Stopped(Exception):
 @pytest.mark.parametrize("after", [7, 12, 16])
 def test_a_stopped_training_stops_early_at_the_same_place(after: int, tmp_path: Path) -> None:
     whole, resumed = one_weight(), one_weight()
-    losses = fit_network(whole, towards(1.0), SETTINGS, held=towards(0.5))
+    losses = fit_network(whole, towards(1.0), SETTINGS, aside=towards(0.5))
 
     def progress(done: int, _all: int, _loss: float) -> None:
         if done == after:
@@ -64,22 +64,22 @@ def test_a_stopped_training_stops_early_at_the_same_place(after: int, tmp_path: 
 
     path = tmp_path / "checkpoint"
     with pytest.raises(Stopped):
-        fit_network(one_weight(), towards(1.0), SETTINGS, held=towards(0.5), checkpoint=path, progress=progress)
-    assert fit_network(resumed, towards(1.0), SETTINGS, held=towards(0.5), checkpoint=path) == losses
+        fit_network(one_weight(), towards(1.0), SETTINGS, aside=towards(0.5), checkpoint=path, progress=progress)
+    assert fit_network(resumed, towards(1.0), SETTINGS, aside=towards(0.5), checkpoint=path) == losses
     assert torch.equal(*(next(iter(each.state_dict().values())) for each in (whole, resumed)))
 
 
-def test_a_fifth_of_the_patients_is_held_out_with_all_their_cases() -> None:
+def test_a_fifth_of_the_patients_is_set_aside_with_all_their_cases() -> None:
     examples = [ball_example(number, patient=f"p{number % 10}") for number in range(20)]
-    seen, held = held_out(examples, 3)
-    patients = {example.patient for example in held}
+    seen, aside = set_aside(examples, 3)
+    patients = {example.patient for example in aside}
     assert len(patients) == 2
-    assert len(held) == 4
+    assert len(aside) == 4
     assert patients.isdisjoint(example.patient for example in seen)
     assert len(seen) == 16
-    assert held_out(examples[::-1], 3)[1][0].patient in patients
+    assert set_aside(examples[::-1], 3)[1][0].patient in patients
     with pytest.raises(RejectedInput, match="patience-patients"):
-        held_out(examples[:1], 3)
+        set_aside(examples[:1], 3)
 
 
 def test_dice_is_that_of_the_examples_with_a_tumour() -> None:
@@ -93,7 +93,7 @@ def test_dice_is_that_of_the_examples_with_a_tumour() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", trainable_methods(), ids=str)
-def test_every_method_looks_at_held_out_patients(method, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_every_method_looks_at_set_aside_patients(method, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     if method.name == "medsam-automatic":
         pytest.skip("LiteMedSAM's network takes a minute; its fit is that of unet-25d")
     make_small(monkeypatch)
@@ -101,5 +101,5 @@ def test_every_method_looks_at_held_out_patients(method, monkeypatch: pytest.Mon
     chosen = replace(small_choice(method), patience=1)
     fitted = train_method(chosen, examples)
     assert all(len(losses) == 2 for losses in fitted.losses)
-    assert fitted.cases == ("case-0", "case-1", "case-2"), "held-out cases are known to the model, too"
+    assert fitted.cases == ("case-0", "case-1", "case-2"), "set-aside cases are known to the model, too"
     assert chosen.described["patience"] == 1

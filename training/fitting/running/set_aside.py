@@ -1,4 +1,4 @@
-"""Looks at held-out cases while a network learns, and the early stop that comes of them. Imports torch."""
+"""Looks at set-aside cases while a network learns, and the early stop that comes of them. Imports torch."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ _BEST = "best/"
 
 @dataclass(frozen=True)
 class Look:
-    """What a look at held-out cases found.
+    """What a look at set-aside cases found.
 
     Args:
         loss: Mean over the batches.
@@ -35,11 +35,11 @@ class Look:
 
 
 @dataclass(eq=False)
-class HeldOut:
-    """Held-out cases of one fit.
+class SetAside:
+    """Set-aside cases of one fit.
 
     Args:
-        learn: As the fit's, on held-out cases; None where no case is held out.
+        learn: As the fit's, on set-aside cases; None where no case is set aside.
         settings: Of the fit.
         processes: Those that fit.
         shown: Makes what is called in a network's stead, such as the compiled one.

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from training.reports.learning_curve import CurvePoint, curve_plot, difference
+from training.evaluation.learning_curve import CurvePoint, curve_plot, difference
 
 FIRST = CurvePoint("a <b>", 6, {"P1": 0.2, "P2": 0.4, "P3": 0.6}, {"P1": 30.0, "P2": 20.0, "P3": 10.0})
 SECOND = CurvePoint("second", 12, {"P1": 0.5, "P2": 0.6, "P3": 0.7, "P4": 1.0}, {"P1": 20.0, "P2": 16.0, "P3": 9.0})

@@ -1,0 +1,1 @@
+"""Tests of `annotation_backend.learning.rounds`."""
