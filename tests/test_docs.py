@@ -24,8 +24,8 @@ FAULTS = ROOT / "docs" / "results" / "0012-field-and-attacks.md"
 OF_THE_FIELD = re.compile(r"attack/.*|studio_stopped\.py")
 """Scripts of those who found the faults; they are not kept here."""
 
-OF_THE_SYSTEM = {"PATH", "DJANGO_SETTINGS_MODULE"}
-"""Variables that are read and are no lines of `.env`."""
+OF_THE_SYSTEM = {"PATH", "DJANGO_SETTINGS_MODULE", "RANK", "LOCAL_RANK", "WORLD_SIZE"}
+"""Variables that are read and are no lines of `.env`; the last three are torchrun's."""
 
 _READ = re.compile(r"""(?:configured\.[a-z]+\(|os\.environ(?:\.get)?[(\[])\s*"([A-Z][A-Z0-9_]+)\"""")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")

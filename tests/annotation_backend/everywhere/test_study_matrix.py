@@ -34,6 +34,7 @@ OF_A_STUDY = {
     "configure_project": (),
     "build_release": ("thigh", "1.0.0", "--licence", "CC0-1.0", "--dry-run"),
     "train_model": ("--dry-run",),
+    "nnunet": ("export", "--work", "work"),
     "export_training_slices": ("--dry-run",),
     "promote_model": ("bright-1", "--for", "box", "--dry-run"),
     "change_protocol": (FIRST,),
@@ -53,12 +54,13 @@ OF_A_CODE = {
 
 OF_ALL = {
     *("pull_annotations", "list_studies", "list_models", "check_data", "remove_person"),
-    *("create_study", "doctor", "up", "send_digests"),
+    *("create_study", "doctor", "up", "send_digests", "simulate_learning"),
 }
 """Commands about all studies, or one that is named; each has a test of its own."""
 
 OF_FILES = {
     *("verify_release", "convert_export", "deidentify_studies", "segment_volume", "evaluate_model"),
+    *("report_models", "freeze_external", "export_bundle", "import_bundle"),
     *(
         "simulate_annotators",
         "convert_medsam",
