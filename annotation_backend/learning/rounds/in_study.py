@@ -175,7 +175,8 @@ class StudyLoop:
 
     def train(self, models: int, cases: Sequence[str]) -> None:
         """Trains on what is approved, with the folds of the round before; a run on just these cases is kept."""
-        done = Run.objects.filter(study=self._study, status=RunStatus.DONE, model__isnull=False)
+        method = self._rules.choice.method.name
+        done = Run.objects.filter(study=self._study, method=method, status=RunStatus.DONE, model__isnull=False)
         kept = [run for run in done.select_related("model", "snapshot") if set(run.snapshot.cases) == set(cases)]
         run = kept[-1] if kept else self._trained(len(cases))
         if run.model is None:
@@ -198,9 +199,9 @@ def _cases_with_reference(study: Study) -> dict[str, Case]:
     Raises:
         RejectedInput: Somebody has drawn in the study, or no case came with one.
     """
-    real = Annotation.objects.filter(project__study=study).exists()
-    others = Correction.objects.filter(case__study=study).exclude(kind=CorrectionKind.SIMULATED)
-    if real or others.exists():
+    saves = Annotation.objects.filter(project__study=study).exclude(task__case__is_rehearsal=True)
+    others = Correction.objects.filter(case__study=study, case__is_rehearsal=False)
+    if saves.exists() or others.exclude(kind=CorrectionKind.SIMULATED).exists():
         raise RejectedInput(
             "rounds-study-in-use",
             "Somebody has drawn in this study, and simulated masks would be learned from beside theirs.",
