@@ -25,7 +25,7 @@ from tests.annotation_backend.support.dask_processes import dask_processes
 from tests.training.support.ball_examples import ball_example
 from training.fitting.choice import TrainingChoice
 from training.methods.train import alone_in
-from training.model_package import read_package
+from training.model_package import read_description, read_package
 from training.table.table import method_called
 
 GLOBS = ("--image-glob", "t1=*/T1.nii.gz", "--mask-glob", "*/mask.nii.gz")
@@ -61,7 +61,10 @@ def train(cohort: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., dic
 
 
 def tensors(folder: Path) -> dict[str, np.ndarray]:
-    return {name: np.asarray(each, np.float32) for name, each in read_package(folder)[1].items()}
+    digest = read_description(folder).digest
+    return {
+        name: np.asarray(each, np.float32) for name, each in read_package(folder, expected_digest=digest)[1].items()
+    }
 
 
 @pytest.mark.slow
@@ -161,4 +164,4 @@ def test_what_is_not_asked_is_not_described() -> None:
     method = method_called("unet-3d")
     assert TrainingChoice(method).described.keys().isdisjoint({"accumulate", "patience"})
     asked = TrainingChoice(method, accumulate=3, patience=5)
-    assert TrainingChoice.from_described(asked.described) == asked
+    assert TrainingChoice.from_described(asked.described).described == asked.described
