@@ -267,6 +267,7 @@ def test_the_unet_learns_in_folds_too_and_steps_are_its_iterations(
     make_small(monkeypatch)
     images = ("--image-glob", "t1=*/T1.nii.gz", "t2=*/T2.nii.gz", "--mask-glob", "*/mask.nii.gz")
     common = ("train_model", "--cohort", cohort, *images, "--out", tmp_path, "--folds", 2, "--empty-slices", "0.5")
+    common = (*common, "--learning-rate", "0.02")  # so small a network needs a larger one
     status, document = run(*common, "--steps", 40, "--ensemble")
     assert status == 0
     assert [package["folder"] for package in document["packages"]] == ["fold-1", "fold-2", "ensemble"]

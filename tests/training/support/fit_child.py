@@ -15,7 +15,7 @@ from training.fitting.running.running import Running
 from training.fitting.running.settings import LoopSettings
 from training.fitting.volumes import VolumeSettings, fit_volumes
 
-CHECKPOINT, AT, DONE = "checkpoint.safetensors", "at", "done.json"
+CHECKPOINT, AT, DONE, REFUSED = "checkpoint.safetensors", "at", "done.json", "refused"
 
 
 def settings(*, iterations: int = 12, accumulate: int = 1, batch: int = 1) -> VolumeSettings:
@@ -41,12 +41,13 @@ def fit(folder: Path, wanted: VolumeSettings) -> list[float]:
 
 
 def fit_on_little_disk(folder: Path, wanted: VolumeSettings, most_bytes: int) -> None:
-    """Fits where no file may be larger than some bytes; leaves with the refusal's code."""
+    """Fits where no file may be larger than some bytes; writes the refusal's code into a file."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
     try:
         fit(folder, wanted)
     except RejectedInput as refused:
-        sys.exit(refused.code)
+        (folder / REFUSED).write_text(refused.code)
+        raise
 
 
 if __name__ == "__main__":

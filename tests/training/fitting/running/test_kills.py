@@ -69,9 +69,7 @@ def _at(folder: Path) -> int:
         return 0
 
 
-def test_a_full_disk_at_a_checkpoint_is_named_and_the_former_one_stays(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_full_disk_at_a_checkpoint_is_named_and_the_former_one_stays(tmp_path: Path) -> None:
     fit_child.fit(tmp_path, fit_child.settings(iterations=40))
     before = (tmp_path / fit_child.CHECKPOINT).read_bytes()
     # The same fit, begun anew where only half a checkpoint has room.
@@ -83,7 +81,7 @@ def test_a_full_disk_at_a_checkpoint_is_named_and_the_former_one_stays(
     child.start()
     child.join(timeout=600)
     assert child.exitcode == 1
-    assert "fit-disk-full" in capfd.readouterr().err
+    assert (other / fit_child.REFUSED).read_text() == "fit-disk-full"
     assert (other / fit_child.CHECKPOINT).read_bytes() == kept
     assert [path.name for path in other.glob(".part-*")] == []
 
