@@ -14,13 +14,16 @@ STATUSES = [("running", "Running"), ("stopped", "Stopped"), ("done", "Done"), ("
 PERSON = {"null": True, "on_delete": django.db.models.deletion.PROTECT, "related_name": "+"}
 
 
-def give(apps: Any, _editor: Any) -> None:
+def give(apps: Any, schema_editor: Any) -> None:
     """Gives every run to its snapshot's study, and ends those that stand as running."""
     snapshots = apps.get_model("learning", "Snapshot").objects
     runs = apps.get_model("learning", "Run").objects
     for snapshot in snapshots.all():
         runs.filter(snapshot=snapshot).update(study=snapshot.study_id)
     runs.filter(status="running").update(status="stopped")
+    if schema_editor.connection.vendor == "postgresql":  # or no index can be made in this transaction
+        schema_editor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        schema_editor.execute("SET CONSTRAINTS ALL DEFERRED")
 
 
 class Migration(migrations.Migration):
