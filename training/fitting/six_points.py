@@ -17,7 +17,7 @@ from training.fitting.choice import Trained, TrainingChoice, checkpoint_in
 from training.fitting.examples import Example, ordered_examples
 from training.fitting.loop import described_settings, fit_network
 from training.fitting.losses import supervised_dice
-from training.fitting.running.layout import channels_last, half_precision, laid_out
+from training.fitting.running.layout import channels_last, laid_out, served_tensors
 from training.fitting.running.portion import each_random
 from training.fitting.running.running import ALONE, FitProgress, Learned, Running
 from training.fitting.running.settings import LoopSettings
@@ -141,10 +141,7 @@ def fit_six_points(
         running=running,
         about=about | running.aside_cases,
     )
-    kept = dyn_unet(replace(plan.network, supervised=0))
-    names = kept.state_dict().keys()
-    tensors = {name: tensor for name, tensor in half_precision(network).items() if name in names}
-    return plan, tensors, losses
+    return plan, served_tensors(network, dyn_unet(replace(plan.network, supervised=0))), losses
 
 
 class PointsLearner:

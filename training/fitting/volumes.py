@@ -23,7 +23,7 @@ from training.fitting.examples import Example, ordered_examples
 from training.fitting.loop import described_settings, fit_network
 from training.fitting.losses import supervised_dice, supervised_entropy
 from training.fitting.prepared_examples import prepared_arrays
-from training.fitting.running.layout import channels_last, half_precision, laid_out
+from training.fitting.running.layout import channels_last, laid_out, served_tensors
 from training.fitting.running.portion import each_random
 from training.fitting.running.prepared import PreparedCases
 from training.fitting.running.running import ALONE, FitProgress, Learn, Learned, Running
@@ -166,8 +166,7 @@ def fit_volumes(
         running=running,
         about=about | running.aside_cases,
     )
-    names = dyn_unet(replace(plan.network, supervised=0)).state_dict().keys()
-    return plan, {name: tensor for name, tensor in half_precision(network).items() if name in names}, losses
+    return plan, served_tensors(network, dyn_unet(replace(plan.network, supervised=0))), losses
 
 
 class TileSampler:

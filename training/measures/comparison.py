@@ -8,7 +8,15 @@ from typing import Any
 
 from datasets.errors import RejectedInput
 from training.measures.intervals import mean_interval
-from training.measures.statistics import Comparison, Scores, adjusted, average_over_clicks, compare, mean_sd
+from training.measures.statistics import (
+    Comparison,
+    Scores,
+    adjusted,
+    average_over_clicks,
+    compare,
+    mean_sd,
+    patient_means,
+)
 
 COMPARED_CLICKS = (0, 1, 5, 10)
 """Numbers of clicks after which Dice is compared: those that 2S-ICR and DeepGrow print."""
@@ -70,10 +78,9 @@ def paired_by_patient(one: Scores, other: Scores, patient_of: Mapping[str, str])
     """
     shared = [(case, one[case], other[case]) for case in one if case in other]
     known = [(patient_of.get(case, case), a, b) for case, a, b in shared if a is not None and b is not None]
-    patients = list(dict.fromkeys(patient for patient, _, _ in known))
-    first = {name: mean_sd([a for patient, a, _ in known if patient == name]).mean or 0.0 for name in patients}
-    second = {name: mean_sd([b for patient, _, b in known if patient == name]).mean or 0.0 for name in patients}
-    interval = mean_interval([first[name] - second[name] for name in patients], patients)
+    first = patient_means((patient, a) for patient, a, _ in known)
+    second = patient_means((patient, b) for patient, _, b in known)
+    interval = mean_interval([first[name] - second[name] for name in first], list(first))
     return Paired(
         compare(first, second),
         (mean_sd(list(first.values())).mean, mean_sd(list(second.values())).mean),

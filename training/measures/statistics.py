@@ -5,8 +5,9 @@ null; no function here fails on few or equal values.
 """
 
 import math
+import statistics
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,6 +73,18 @@ class Comparison:
     wilcoxon_p: float | None
     t_test_adjusted: float | None = None
     wilcoxon_adjusted: float | None = None
+
+
+def patient_means(values: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """The mean of each patient's cases, so that a patient with many counts once; in the order in which patients come.
+
+    Args:
+        values: Code of the patient, and a value, of each case that has one.
+    """
+    found: dict[str, list[float]] = {}
+    for patient, value in values:
+        found.setdefault(patient, []).append(value)
+    return {patient: statistics.mean(own) for patient, own in found.items()}
 
 
 def mean_sd(values: Sequence[float | None]) -> MeanSd:

@@ -9,6 +9,7 @@ from training.evaluation.learning_curve import CurvePoint, curve_plot, differenc
 from training.evaluation.page import card, whole_page
 from training.measures.bootstrap import Interval
 from training.measures.metrics import is_miss
+from training.measures.statistics import patient_means
 from training.reports.model_report import PAGE_NAME, ModelReport
 from training.reports.sheets import Column, Figure, Sheet, Value, as_html, sheets_of
 from training.rounds.plan import RoundsPlan
@@ -169,11 +170,7 @@ def _ends(interval: Interval) -> tuple[float | None, float | None, float | None]
 
 
 def _by_patient(rows: Sequence[CaseWork], name: str) -> Mapping[str, float]:
-    """The mean over each patient's cases."""
-    values: dict[str, list[float]] = {}
-    for row in rows:
-        values.setdefault(row.patient, []).append(float(row.as_dict()[name]))
-    return {patient: mean(own) for patient, own in values.items()}
+    return patient_means((row.patient, float(row.as_dict()[name])) for row in rows)
 
 
 __all__ = ["PAGE_NAME", "curve_points", "rose_every_round", "rounds_report"]

@@ -29,11 +29,13 @@ from training.networks.unet_plan import MOST_MEMBERS, UNetPlan
 from training.prompts.click_maps import click_map
 from training.prompts.geodesic import exponentialized_geodesic
 from training.prompts.prompt import LEAST_EXTREME_POINTS, PointMm
-from training.runtime import Runtime, runtime_of
+from training.runtime import Runtime
 from training.segmenters.postprocessing import Cleaning, cleaned
 from training.segmenters.request_images import points_in, ras_images
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
-from training.segmenters.weights import best_device, members_of, with_weights
+from training.segmenters.tiling import opinions
+from training.segmenters.uncertainty import joined, together
+from training.segmenters.weights import members_of, runtimes_of
 
 _LEAST_MARGIN = 8
 """Least margin in voxels around the points' box (InteractiveNet)."""
@@ -260,10 +262,9 @@ class SixPointsSegmenter:
         Raises:
             RejectedInput: The parameters or tensors are not those of this method.
         """
-        plan, device = PointsPlan.from_parameters(description.parameters), best_device()
-        members = zip(plan.member_networks, members_of(tensors, plan.members), strict=True)
-        networks = [with_weights(dyn_unet(replace(each, supervised=0)), own, device=device) for each, own in members]
-        return cls([runtime_of(network, device=device) for network in networks], plan, title=description.title)
+        plan = PointsPlan.from_parameters(description.parameters)
+        networks = [dyn_unet(replace(each, supervised=0)) for each in plan.member_networks]
+        return cls(runtimes_of(networks, members_of(tensors, plan.members)), plan, title=description.title)
 
     def segment(self, request: SegmentationRequest) -> Segmentation:
         """Draws the tumour; thread-safe.
@@ -278,13 +279,14 @@ class SixPointsSegmenter:
         region = self._plan.region(points, grid)
         pictures = [points_input(images, points, grid, region=region, plan=plan) for plan, _ in self._plan.looks]
         mapped = perf_counter()
-        total = np.zeros(region.size, dtype=np.float32)
+        said = []
         for picture, (_, numbers) in zip(pictures, self._plan.looks, strict=True):
-            logits = self._logits(picture, [self._members[number] for number in numbers])
-            total += resized(logits, region.size) * np.float32(len(numbers) / self._plan.members)
+            members = [self._members[number] for number in numbers]
+            [logits] = joined(opinions(picture, members, self._plan.mirrored), with_spread=False)
+            said.append((resized(logits, region.size)[None], len(numbers)))
         drawn = perf_counter()
         probability = np.zeros(grid.shape, dtype=np.float32)
-        fine = torch.from_numpy(total).sigmoid().numpy()
+        fine = torch.from_numpy(together(said)[0]).sigmoid().numpy()
         probability[region.slices] = cleaned(fine, self._plan.cleaning)
         seconds = {"map": mapped - start, "network": drawn - mapped, "postprocessing": perf_counter() - drawn}
         original = request.volumes[next(iter(self._plan.channels))].grid
@@ -293,16 +295,6 @@ class SixPointsSegmenter:
             self._title,
             used={"region": asdict(region), "canvas": list(pictures[0].shape[1:]), "seconds": seconds},
         )
-
-    def _logits(self, picture: Picture, members: Sequence[Runtime]) -> Picture:
-        """Mean logits of members and their mirrored copies, (…)."""
-        copies = _combinations(self._plan.mirrored)
-        total = np.zeros(picture.shape[1:], dtype=np.float32)
-        for axes in copies:
-            mirrored = np.ascontiguousarray(np.flip(picture, [axis + 1 for axis in axes]))[None]
-            for member in members:
-                total += np.flip(member(mirrored)[0, 0], axes)
-        return total / np.float32(len(copies) * len(members))
 
     @staticmethod
     def _points(points: Sequence[PointMm], grid: Grid) -> NDArray[np.float64]:
@@ -329,8 +321,3 @@ class SixPointsSegmenter:
                 remedy="Add the first and the last slice that show the tumour.",
             )
         return found
-
-
-def _combinations(axes: Sequence[int]) -> list[tuple[int, ...]]:
-    """All sets of axes, the empty one first."""
-    return [tuple(axis for bit, axis in enumerate(axes) if number >> bit & 1) for number in range(2 ** len(axes))]

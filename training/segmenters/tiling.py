@@ -44,7 +44,7 @@ def tiled_fields(
     weights = _tile_weights(canvas)
     for tile in tiles(padded.shape[1:], canvas):
         part = np.ascontiguousarray(padded[(slice(None), *tile)])
-        total[(slice(None), *tile)] += joined(_opinions(part, members, mirrored), with_spread=with_spread) * weights
+        total[(slice(None), *tile)] += joined(opinions(part, members, mirrored), with_spread=with_spread) * weights
         weight[tile] += weights
     total /= weight
     inner = [slice(low, size - high) for (low, high), size in zip(margins, padded.shape[1:], strict=True)]
@@ -52,7 +52,7 @@ def tiled_fields(
     return whole
 
 
-def _opinions(picture: Picture, members: Sequence[Runtime], mirrored: Sequence[int]) -> Iterator[Picture]:
+def opinions(picture: Picture, members: Sequence[Runtime], mirrored: Sequence[int]) -> Iterator[Picture]:
     """Logits (…) of each mirrored copy of a tile (C, …) by each network."""
     for number in range(1 << len(mirrored)):
         axes = tuple(axis for bit, axis in enumerate(mirrored) if number >> bit & 1)

@@ -27,13 +27,13 @@ from training.model_package import ModelDescription, Tensors
 from training.networks.dyn_unet import dyn_unet
 from training.networks.planning import Spacing
 from training.networks.unet_plan import MOST_MEMBERS, UNetPlan
-from training.runtime import Runtime, runtime_of
+from training.runtime import Runtime
 from training.segmenters.postprocessing import Cleaning, cleaned
 from training.segmenters.request_images import ras_images
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
 from training.segmenters.tiling import tiled_fields
 from training.segmenters.uncertainty import together, uncertainty_of
-from training.segmenters.weights import best_device, members_of, with_weights
+from training.segmenters.weights import members_of, runtimes_of
 
 _STRETCH = 1.5
 """Along an axis that is at most this many tiles long, one longer tile is drawn instead of two or three."""
@@ -227,10 +227,9 @@ class VolumeSegmenter:
         Raises:
             RejectedInput: The parameters or tensors are not those of this method.
         """
-        plan, device = VolumePlan.from_parameters(description.parameters), best_device()
-        members = zip(plan.member_networks, members_of(tensors, plan.members), strict=True)
-        networks = [with_weights(dyn_unet(replace(each, supervised=0)), own, device=device) for each, own in members]
-        return cls([runtime_of(network, device=device) for network in networks], plan, title=description.title)
+        plan = VolumePlan.from_parameters(description.parameters)
+        networks = [dyn_unet(replace(each, supervised=0)) for each in plan.member_networks]
+        return cls(runtimes_of(networks, members_of(tensors, plan.members)), plan, title=description.title)
 
     def segment(self, request: SegmentationRequest) -> Segmentation:
         """Draws the tumour; thread-safe.

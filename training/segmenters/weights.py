@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 
 from datasets.errors import RejectedInput
 from training.model_package import Tensors
+from training.runtime import Runtime, runtime_of
 
 Network = TypeVar("Network", bound=torch.nn.Module)
 
@@ -46,6 +47,21 @@ def with_weights(network: Network, tensors: Tensors, *, device: torch.device) ->
             remedy="Use the version of Maskloop that made this model, or train or convert it again.",
         ) from error
     return network.to(device).eval()
+
+
+def runtimes_of(networks: Iterable[torch.nn.Module], members: Sequence[Tensors]) -> list[Runtime]:
+    """Networks with their weights, ready to answer on the best device there is.
+
+    Args:
+        networks: As their plans lay them out.
+        members: The weights of each.
+
+    Raises:
+        RejectedInput: The tensors are not those of the networks.
+    """
+    device = best_device()
+    placed = [with_weights(network, own, device=device) for network, own in zip(networks, members, strict=True)]
+    return [runtime_of(network, device=device) for network in placed]
 
 
 def tensors_of(network: torch.nn.Module) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from annotation_backend.learning.models import Run, RunStatus
 from datasets.errors import RejectedInput
+from training.measures.statistics import patient_means
 
 SHOWN = 0.05
 """Wilcoxon's p below which a difference counts as shown."""
@@ -141,10 +142,7 @@ def _truths(run: Run) -> dict[str, set[tuple[str, str, str]]]:
 
 def _by_patient(figures: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """Dice of each patient: the mean of their cases."""
-    found: dict[str, list[float]] = {}
-    for row in figures:
-        found.setdefault(str(row["patient"]), []).append(float(row["dice"]))
-    return {patient: sum(values) / len(values) for patient, values in found.items()}
+    return patient_means((str(row["patient"]), float(row["dice"])) for row in figures)
 
 
 def _are_alike(first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]], shared: Sequence[str]) -> bool:

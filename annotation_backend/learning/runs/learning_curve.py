@@ -7,12 +7,12 @@ held out. Work is that on cases which opened with a model's drafts: other patien
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 from annotation_backend.learning.models import Run, RunStatus
 from annotation_backend.studies.models import Study
 from datasets.files import canonical_json
+from training.measures.statistics import patient_means
 
 if TYPE_CHECKING:
     from training.evaluation.learning_curve import CurvePoint
@@ -134,8 +134,4 @@ def _row(
 
 def _by_patient(rows: Sequence[Mapping[str, Any]], name: str) -> dict[str, float]:
     """The mean over each patient's cases that have the value."""
-    found: dict[str, list[float]] = defaultdict(list)
-    for row in rows:
-        if row.get(name) is not None:
-            found[str(row["patient"])].append(float(row[name]))
-    return {patient: mean(values) for patient, values in found.items()}
+    return patient_means((str(row["patient"]), float(row[name])) for row in rows if row.get(name) is not None)

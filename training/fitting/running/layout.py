@@ -77,3 +77,9 @@ def half_precision(network: nn.Module) -> dict[str, NDArray[Any]]:
     """The network's tensors as packages keep them: floating point numbers in half precision."""
     tensors = {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()}
     return {name: (each.half() if each.is_floating_point() else each).numpy() for name, each in tensors.items()}
+
+
+def served_tensors(network: nn.Module, served: nn.Module) -> dict[str, NDArray[Any]]:
+    """Those tensors that a network has in service, too, in half precision; heads that only teach are left out."""
+    names = served.state_dict().keys()
+    return {name: tensor for name, tensor in half_precision(network).items() if name in names}

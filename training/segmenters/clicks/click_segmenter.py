@@ -15,12 +15,11 @@ from training.inputs.intensity_rules import Greys
 from training.model_package import ModelDescription, Tensors
 from training.networks.dyn_unet import dyn_unet
 from training.prompts.prompt import Click
-from training.runtime import runtime_of
 from training.segmenters.clicks.click_plan import CanvasClicks, ClickPlan
 from training.segmenters.clicks.click_predictor import ClickPredictor
 from training.segmenters.request_images import points_in
 from training.segmenters.segmenter import SegmentationRequest
-from training.segmenters.weights import best_device, members_of, with_weights
+from training.segmenters.weights import members_of, runtimes_of
 
 
 class ClickSegmenter:
@@ -86,14 +85,9 @@ def predictor_of(plan: ClickPlan, tensors: Tensors) -> ClickPredictor:
     Raises:
         RejectedInput: The tensors are not those of the plan's networks.
     """
-    device = best_device()
     plans = [plan.refiner] * plan.members + [plan.automatic] * plan.members
     built = [each for each in plans if each is not None]
-    members = members_of(tensors, len(built))
-    networks = [
-        runtime_of(with_weights(dyn_unet(each), own, device=device), device=device)
-        for each, own in zip(built, members, strict=True)
-    ]
+    networks = runtimes_of(map(dyn_unet, built), members_of(tensors, len(built)))
     return ClickPredictor(plan, networks[: plan.members], networks[plan.members :])
 
 

@@ -19,13 +19,13 @@ from training.inputs.canvas import Picture
 from training.model_package import ModelDescription, Tensors
 from training.networks.dyn_unet import dyn_unet_arguments
 from training.networks.unet_plan import UNetPlan
-from training.runtime import Runtime, runtime_of
+from training.runtime import Runtime
 from training.segmenters.imported.nnunet_plan import CT, ChannelScale, NnunetPlan
 from training.segmenters.request_images import images_of
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
 from training.segmenters.tiling import tiled_fields
 from training.segmenters.uncertainty import uncertainty_of
-from training.segmenters.weights import best_device, members_of, with_weights
+from training.segmenters.weights import members_of, runtimes_of
 
 _ANISOTROPIC_ABOVE = 3.0
 """Ratio of spacings above which slices are resampled apart from each other."""
@@ -62,12 +62,10 @@ class NnunetSegmenter:
         Raises:
             RejectedInput: The parameters or tensors are not those of this method.
         """
-        plan, device = NnunetPlan.from_parameters(description.parameters), best_device()
-        networks = [
-            with_weights(nnunet_network(plan.network), own, device=device) for own in members_of(tensors, plan.members)
-        ]
-        runtimes = [runtime_of(network, device=device) for network in networks]
-        return cls(runtimes, plan, description.kinds, title=description.title)
+        plan = NnunetPlan.from_parameters(description.parameters)
+        networks = [nnunet_network(plan.network) for _ in range(plan.members)]
+        members = runtimes_of(networks, members_of(tensors, plan.members))
+        return cls(members, plan, description.kinds, title=description.title)
 
     def segment(self, request: SegmentationRequest) -> Segmentation:
         """Draws the tumour; thread-safe.

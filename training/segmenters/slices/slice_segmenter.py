@@ -19,14 +19,14 @@ from training.inputs.body import body_box, grid_within
 from training.inputs.slice_triplets import grey_volume, plane_stack, resized_stack, triplets
 from training.model_package import ModelDescription, Tensors
 from training.networks.slice_networks import slice_network
-from training.runtime import Runtime, runtime_of
+from training.runtime import Runtime
 from training.segmenters.postprocessing import Cleaning, cleaned
 from training.segmenters.request_images import images_of
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
 from training.segmenters.slices.copies import copies_of
 from training.segmenters.slices.slice_plan import Crop, Planes, SlicePlan
 from training.segmenters.uncertainty import joined, uncertainty_of
-from training.segmenters.weights import best_device, members_of, with_weights
+from training.segmenters.weights import members_of, runtimes_of
 
 _BATCH = 8
 """Slices in a batch: enough for two cores, and small enough for a small GPU."""
@@ -61,17 +61,13 @@ class SliceSegmenter:
         Raises:
             RejectedInput: The parameters or tensors are not those of a network on slices.
         """
-        plan, device = SlicePlan.from_parameters(description.parameters), best_device()
+        plan = SlicePlan.from_parameters(description.parameters)
         # Packages of earlier versions hold one network, without its number.
         numbered = "members" in description.parameters
         own = members_of(tensors, plan.members) if numbered else [tensors]
         images = len(description.kinds)
-        networks = [
-            with_weights(slice_network(plan.architecture, images=images, widths=plan.widths), each, device=device)
-            for each in own
-        ]
-        runtimes = [runtime_of(network, device=device) for network in networks]
-        return cls(runtimes, plan, description.kinds, title=description.title)
+        networks = [slice_network(plan.architecture, images=images, widths=plan.widths) for _ in own]
+        return cls(runtimes_of(networks, own), plan, description.kinds, title=description.title)
 
     def segment(self, request: SegmentationRequest) -> Segmentation:
         """Draws the tumour on the requested slices; thread-safe; needs all its images on one grid.
