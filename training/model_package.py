@@ -116,6 +116,21 @@ class ModelDescription:
         return sha256_of_bytes(self.encoded)
 
 
+def require_name(name: str, version: str) -> None:
+    """Refuses a name or a version that no package has, before anything is done for it.
+
+    Raises:
+        RejectedInput: ``model-name``.
+    """
+    if not (_NAME.fullmatch(name) and _VERSION.fullmatch(version)):
+        raise RejectedInput(
+            "model-name",
+            "A name may hold small letters, digits and hyphens, a version letters, digits, dots and hyphens; "
+            "at most 64 characters each.",
+            remedy="Correct --name or --model-version.",
+        )
+
+
 def software_versions() -> dict[str, str]:
     """Versions of the installed software that a model's numbers depend on."""
     found = {}

@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand
 from django.db import DataError, OperationalError, ProgrammingError
 
 from datasets.errors import MaskloopError, RejectedInput, TryAgain
+from datasets.progress import SpokenProgress
 
 DONE, DONE_WITH_FINDINGS, WRONG_USAGE, NOT_FIT = 0, 1, 2, 3
 INTERRUPTED = 130
@@ -111,10 +112,12 @@ class MaskloopCommand(BaseCommand):
         self.stderr.write(text, style_func=str)  # Django's stderr is red on a terminal, as its notices are
 
     def progress(self, what: str) -> "Show":
-        """A progress bar with the time left, on a terminal; nothing in a log."""
+        """A progress bar with the time left, on a terminal; a line every minute in a log."""
+        if not sys.stderr.isatty():
+            return SpokenProgress(self.say, what)
         from tqdm import tqdm
 
-        bar = tqdm(desc=what, disable=None, leave=False, dynamic_ncols=True)
+        bar = tqdm(desc=what, leave=False, dynamic_ncols=True)
 
         def show(done: int, total: int, note: float | None = None) -> None:
             if not bar.n and done > 1:  # what was done before this run says nothing of its speed

@@ -96,7 +96,7 @@ def read_images(files: Mapping[str, Path], *, resample: bool) -> tuple[dict[str,
     grid: Grid | None = None
     for channel, path in files.items():
         volume = read_volume(path)
-        refuse_errors(check_volume(volume))
+        findings += refuse_errors(check_volume(volume))
         grid = grid or volume.grid
         if resample and not is_box_of(volume.grid, grid):
             volume = resample_volume(volume, grid, outside=float(np.nanmin(volume.data)))
@@ -251,6 +251,7 @@ def segment_files(
         "voxels": int(mask.foreground.sum()),
         "millilitres": round(mask.volume_ml, 3),
         "score": answer.score,
+        "uncertainty": None if outputs.uncertainty is None or answer.score is None else round(1.0 - answer.score, 4),
         "used": dict(answer.used),
     }
 

@@ -16,6 +16,7 @@ from datasets.progress import ProgressOf
 from datasets.study.splits.left_out import learned_from
 from training.fitting.running.processes import is_first
 from training.fitting.running.running import ALONE, Running
+from training.methods.train import FINAL
 from training.model_package import read_description
 from training.segmenters.postprocessing import Cleaning
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from training.methods.crossvalidation import TrainedFolds
     from training.methods.fold_ensemble import Drawn
 
-FINAL, ENSEMBLE = "final", "ensemble"
+ENSEMBLE = "ensemble"
 
 
 def train_folds(

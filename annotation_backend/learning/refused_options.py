@@ -5,8 +5,7 @@ from typing import Any, NoReturn
 from annotation_backend.learning.splitting.arguments import is_split
 from annotation_backend.learning.training_arguments import DEFAULT_METHOD, option_owners
 from datasets.errors import RejectedInput
-from training.model_package import ModelDescription
-from training.table.table import method_called
+from training.model_package import require_name
 
 _FOLDER_ONLY = (
     "image_glob",
@@ -36,7 +35,7 @@ def require_fitting(options: dict[str, Any]) -> None:
     require_own_options(options, method)
     if options["steps"] is not None and options["iterations"] is not None:
         _refuse("--steps and --iterations are the same; give one of them.")
-    _require_name(options["name"] or method, options["model_version"] or "1")
+    require_name(options["name"] or method, options["model_version"] or "1")
     if options["cohort"] is None:
         _require_approved(options)
     else:
@@ -52,19 +51,6 @@ def require_own_options(options: dict[str, Any], method: str) -> None:
     for name, owners in option_owners().items():
         if method not in owners:
             _refuse_given(options, (name,), " or ".join(owners), "Leave it out.")
-
-
-def _require_name(name: str, version: str) -> None:
-    """Refuses a bad name before hours of training, rather than after them."""
-    try:
-        ModelDescription(name, version, method_called(DEFAULT_METHOD), {}, {})
-    except RejectedInput as error:
-        raise RejectedInput(
-            "model-name",
-            "A name may hold small letters, digits and hyphens, a version letters, digits, dots and hyphens; "
-            "at most 64 characters each.",
-            remedy="Correct --name or --model-version.",
-        ) from error
 
 
 def _require_approved(options: dict[str, Any]) -> None:

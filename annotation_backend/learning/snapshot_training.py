@@ -19,7 +19,7 @@ from annotation_backend.learning.runs.drafts import draft_outcomes
 from annotation_backend.learning.runs.held_out import HeldOut
 from annotation_backend.learning.runs.recording import Recorder, recorded_run
 from annotation_backend.learning.splitting.folds import planned_folds, require_apart
-from annotation_backend.registry.model_registry import models_folder, register_package
+from annotation_backend.registry.model_registry import models_folder, register_package, require_free
 from annotation_backend.registry.models import Model
 from datasets.errors import RejectedInput
 from datasets.progress import ProgressOf
@@ -69,7 +69,8 @@ def train_on_snapshot(
     Raises:
         TryAgain: Another training of the study runs (``training-busy``).
         RejectedInput: The study has no such image or label, a case lacks one of the images, a file of the snapshot is
-            gone or was changed, there are fewer patients than folds, a patient or an image is on both sides
+            gone or was changed, a model has the name already that this one would get (``model-version-taken``), there
+            are fewer patients than folds, a patient or an image is on both sides
             (``split-leak``), the disk is full (``fit-disk-full``), or an approval of the snapshot ended during the
             training (``snapshot-left``): nothing is registered then, and nothing is kept of who was withdrawn.
     """
@@ -118,6 +119,7 @@ def _train(run: Run, asked: _Asked, progress_of: ProgressOf) -> None:
     recorder = Recorder(run, progress_of)
     require_apart(examples, progress=recorder.progress_of(COMPARING))
     package = models_folder() / f"{asked.name}-{run.pk}"
+    require_free(asked.name, str(run.pk), snapshot_digest=run.snapshot.digest)
     if asked.rule is not None:
         _train_folds(recorder, asked, asked.rule, examples, package)
     else:

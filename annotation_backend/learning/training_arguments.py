@@ -143,7 +143,9 @@ def _own_options(method: Method, options: dict[str, Any]) -> dict[str, Any]:
                 found[option.name] = option.read(text)
             except ValueError as error:
                 raise RejectedInput(
-                    "option-value", f"{option.flag} {text!r} is no number.", remedy="See --help."
+                    "option-value",
+                    f"{option.flag} {text!r} is no {'whole ' if option.is_whole else ''}number.",
+                    remedy="See --help.",
                 ) from error
     return found
 

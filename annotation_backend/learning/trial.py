@@ -1,6 +1,7 @@
 """Trial of models on a folder of images and masks with simulated users; no database is needed."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -123,11 +124,14 @@ def evaluate_model(
         progress: Called with sessions done and to do.
 
     Raises:
-        RejectedInput: No case could be drawn, the model is damaged, or a number is out of range.
+        RejectedInput: No case could be drawn, the model is damaged, a number is out of range, or masks of two cases
+            would lie in one file (``cases-one-name``).
     """
     from training.evaluation.evaluation import evaluate
     from training.evaluation.sessions import SessionPlan
 
+    if masks is not None:
+        _require_files([case.case for case in cases])
     method = model.description.method
     tried = partial(
         evaluate,
@@ -181,8 +185,8 @@ def mask_file(folder: Path, title: str, case: str) -> Path:
 
 
 def plain_word(name: str) -> str:
-    """A name as a part of a path, without blanks or slashes."""
-    return re.sub(r"[^A-Za-z0-9.-]+", "_", name).strip("._") or "_"
+    """A name as a part of a path, without blanks or slashes; letters of any script stay."""
+    return re.sub(r"[^\w.-]+", "_", name).strip("._") or "_"
 
 
 def _made(path: Path) -> Path:
@@ -232,6 +236,22 @@ def require_names(models: Sequence[ChosenModel]) -> None:
             "models-one-name",
             f"Two models are called {' or '.join(twice)}, so that files of one would pass for those of the other.",
             remedy="Call them otherwise, e.g. first=FOLDER second=FOLDER.",
+        )
+
+
+def _require_files(cases: Sequence[str]) -> None:
+    """Refuses cases whose names become one file's: the mask of one would pass for the other's.
+
+    Raises:
+        RejectedInput: ``cases-one-name``.
+    """
+    count = Counter(map(plain_word, cases))
+    if alike := [case for case in cases if count[plain_word(case)] > 1]:
+        raise RejectedInput(
+            "cases-one-name",
+            f"Masks of the cases {' and '.join(alike[:3])} would lie in one file, since only letters, digits, dots and "
+            "hyphens of their names are kept.",
+            remedy="Rename their folders, or leave --masks out.",
         )
 
 

@@ -16,6 +16,7 @@ from datasets.errors import RejectedInput
 from training.learned_cases import learned_cases
 from training.methods.crossvalidation import FOLDS_NAME, FoldSegmenters, TrainedFolds
 from training.methods.mean import MeanSegmenter
+from training.methods.train import FINAL
 from training.model_package import DESCRIPTION_NAME, ModelDescription, read_description
 from training.pretrained.shipped import shipped_packages
 from training.table.method import Method
@@ -63,6 +64,19 @@ class ChosenModel:
         """The cases that each fold is tested on; () for a single model."""
         return TrainedFolds.read(self.folder).folds if self.is_of_folds else ()
 
+    def require_one(self) -> None:
+        """Refuses folds, of which each draws other cases.
+
+        Raises:
+            RejectedInput: This is a cross-validation (``model-of-folds``).
+        """
+        if self.is_of_folds:
+            raise RejectedInput(
+                "model-of-folds",
+                "This is a folder of folds, and one model is needed.",
+                remedy="Name one of its packages, such as ensemble or fold-1, or a final model.",
+            )
+
     def segmenter(self) -> "Segmenter":
         """The loaded model.
 
@@ -71,12 +85,7 @@ class ChosenModel:
         """
         from training.methods.loading import load_segmenter
 
-        if self.is_of_folds:
-            raise RejectedInput(
-                "model-of-folds",
-                "This is a folder of folds, and one model is needed.",
-                remedy="Name one of its packages, such as fold-1, or a final model.",
-            )
+        self.require_one()
         if self.members:
             return MeanSegmenter([each.segmenter() for each in self.members], title=self.title)
         return load_segmenter(self.folder, expected_digest=self.digest)
@@ -96,7 +105,7 @@ def choose_model(name: str) -> ChosenModel:
 
     Args:
         name: A shipped model's name (``six-points``), a folder, or a registered model's name-version; the first
-            that exists is taken (``./six-points`` is a folder).
+            that exists is taken (``./six-points`` is a folder). A training's folder means its final model.
 
     Raises:
         RejectedInput: There is no such model, or its description is damaged.
@@ -110,7 +119,8 @@ def choose_model(name: str) -> ChosenModel:
     if (folder / FOLDS_NAME).is_file():
         return _folds(folder)
     if folder.is_dir():
-        return _package(folder)
+        own = (folder / DESCRIPTION_NAME).exists()
+        return _package(folder if own or not (folder / FINAL).is_dir() else folder / FINAL)
     return _registered(name)
 
 

@@ -68,12 +68,7 @@ def register_package(folder: Path, *, snapshot_digest: str = "", study: Study | 
     known = Model.objects.filter(digest=description.digest).first()
     if known is not None:
         return known
-    if Model.objects.filter(name=description.name, version=description.version).exists():
-        raise RejectedInput(
-            "model-version-taken",
-            f"Another package is registered as {description.name} {description.version}.",
-            remedy="Give the new package another version.",
-        )
+    require_free(description.name, description.version)
     return Model.objects.create(
         name=description.name,
         version=description.version,
@@ -86,6 +81,28 @@ def register_package(folder: Path, *, snapshot_digest: str = "", study: Study | 
         snapshot_digest=snapshot_digest,
         study=study,
     )
+
+
+def require_free(name: str, version: str, *, snapshot_digest: str = "") -> None:
+    """Refuses a name and version that another package is registered as.
+
+    Args:
+        name: Of a model that is to be registered.
+        version: Its version.
+        snapshot_digest: The snapshot that it learns from; one that learned from the same is not another.
+
+    Raises:
+        RejectedInput: ``model-version-taken``.
+    """
+    there = Model.objects.filter(name=name, version=version)
+    if snapshot_digest:
+        there = there.exclude(snapshot_digest=snapshot_digest)
+    if there.exists():
+        raise RejectedInput(
+            "model-version-taken",
+            f"Another package is registered as {name} {version}.",
+            remedy="Give the new one another --name or --model-version.",
+        )
 
 
 def converted_package(method: Method, models: Path) -> Path:

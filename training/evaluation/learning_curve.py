@@ -14,6 +14,9 @@ from training.measures.intervals import mean_interval
 
 _DICE_TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
+_NUMBER_WIDTH = 64
+"""Pixels that a number beside a dot takes at most."""
+
 
 @dataclass(frozen=True)
 class CurvePoint:
@@ -86,5 +89,7 @@ def _mark(frame: Frame, point: CurvePoint, mean: Interval, *, digits: int) -> li
         found.append(f'<path class="whisker m0" d="M{x:.1f} {low:.1f}V{high:.1f}M{x - 4:.1f} {low:.1f}h8M{x - 4:.1f} '
                      f'{high:.1f}h8"/>')  # fmt: skip
     found.append(dot((x, y), f"{point.name}: {value:.{digits}f}"))
-    found.append(f'<text class="tick" x="{x + 7:.1f}" y="{y - 6:.1f}">{value:.{digits}f}</text>')
+    # Right of the dot, but left of one near the edge, beyond which nothing is seen.
+    place = f'x="{x + 7:.1f}"' if x < frame.width - _NUMBER_WIDTH else f'x="{x - 7:.1f}" text-anchor="end"'
+    found.append(f'<text class="tick" {place} y="{y - 6:.1f}">{value:.{digits}f}</text>')
     return found

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from training.fitting.examples import Example
     from training.fitting.running.running import FitProgress, Running
 
+MOST_ACCUMULATED = 4096
+"""Batches a step: each is listed before the first is drawn."""
+
 
 @dataclass(frozen=True)
 class TrainingChoice:
@@ -60,6 +63,12 @@ class TrainingChoice:
                 "fit-settings",
                 "A training needs at least one iteration, one batch a step, and a patience of one or more.",
                 remedy="Give a positive number.",
+            )
+        if self.accumulate > MOST_ACCUMULATED:
+            raise RejectedInput(
+                "fit-settings",
+                f"Expected 1 to {MOST_ACCUMULATED} batches a step, got {self.accumulate}.",
+                remedy="Give a smaller --accumulate.",
             )
         require_kinds(self.channels)
         known = {option.name: option for option in self.method.options}

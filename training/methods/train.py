@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from training.fitting.examples import Example
     from training.fitting.running.running import FitProgress
 
+FINAL = "final"
+"""Folder of the package of one model of all cases, in the folder of a training."""
+
 SET_ASIDE = 0.2
 """Share of the patients who are set aside for an early stop."""
 

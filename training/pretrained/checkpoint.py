@@ -1,6 +1,7 @@
-"""The one place that reads a pickle: a published checkpoint, once, with `weights_only=True`.
+"""Reads a published checkpoint, a pickle, once, with `weights_only=True`.
 
-This restores tensors and plain containers and refuses everything else, so that no code in the file runs.
+This restores tensors and plain containers and refuses everything else, so that no code in the file runs. Bundles and
+results of nnU-Net are read likewise (`training.exchange`); nothing else here reads pickles.
 """
 
 import io

@@ -1,6 +1,5 @@
 """What evaluations say of each model, case by case, after checks that the models can be compared at all."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +10,9 @@ from training.measures.comparison import Document, not_an_evaluation, patients_o
 
 DISTANCES = ("assd_mm", "hd95_mm")
 SIZES = ("volume_ml", "diameter_mm", "diameter_3d_mm")
+
+_MOST = 1e9
+"""Millimetres, millilitres or lesions: no body has as many."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,9 @@ def _scores(
                 hd95_mm=_number(case["hd95_mm"][at], f"HD95 of {name}"),
                 sizes={each: _number(size.get(each), f"{each} of {name}") for each in SIZES},
                 reference_sizes={each: _number(size.get(f"reference_{each}"), f"{each} of {name}") for each in SIZES},
-                lesions=lesions and {each: _number(lesions[each], f"lesions of {name}") or 0.0 for each in LESIONS},
+                lesions=None
+                if lesions is None
+                else {each: _number(lesions[each], f"lesions of {name}") or 0.0 for each in LESIONS},
             ),
         )
 
@@ -151,13 +155,13 @@ def _place(title: str, counts: Sequence[int], clicks: int | None) -> int:
     return list(counts).index(clicks)
 
 
-def _number(value: object, what: str, *, most: float = math.inf) -> float | None:
+def _number(value: object, what: str, *, most: float = _MOST) -> float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most or math.isinf(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
         raise RejectedInput(
             "report-number",
-            f"Expected the {what} to be a number from 0 on, got {str(value)[:20]}.",
+            f"Expected the {what} to be a number from 0 to {most:g}, got {str(value)[:20]}.",
             remedy="Write the evaluation again with evaluate_model --json; do not change it by hand.",
         )
     return float(value)

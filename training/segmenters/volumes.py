@@ -89,18 +89,21 @@ class VolumePlan:
             len(each) == 3 and all(1e-3 <= size <= 1e3 for size in each) for each in (self.spacing, *self.spacings)
         )
         fit = fit and all(len(each) == 3 and prod(each) <= MOST_VOXELS for each in (self.canvas, *self.canvases))
-        own = self.member_networks, self.member_spacings, self.member_canvases
-        fit = fit and all(len(each) == self.members for each in own)
-        fit = fit and all(
-            _fits(canvas, each) for canvas, each in zip(self.member_canvases, self.member_networks, strict=True)
-        )
         fit = fit and {*self.mirrored} <= {0, 1, 2} and len({*self.mirrored}) == len(self.mirrored)
-        if not fit or any(each.channels != len(self.channels) for each in self.member_networks):
+        if not (fit and self._has_members()):
             raise RejectedInput(
                 "package-parameters",
                 "The package does not hold the plan of a whole-volume model (channels, spacing, canvas, network).",
                 remedy="Train the model again, or use the version of Maskloop that made it.",
             )
+
+    def _has_members(self) -> bool:
+        """Whether each member has a network of these images, a spacing, and a canvas that fits the network."""
+        networks, canvases = self.member_networks, self.member_canvases
+        if not len(networks) == len(self.member_spacings) == len(canvases) == self.members:
+            return False
+        fit = all(_fits(canvas, network) for canvas, network in zip(canvases, networks, strict=True))
+        return fit and all(network.channels == len(self.channels) for network in networks)
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -16,6 +16,11 @@ Network = TypeVar("Network", bound=torch.nn.Module)
 
 _COUNTED = re.compile(r"[0-9]{1,4}")
 
+_PLAIN = (
+    *(torch.float16, torch.bfloat16, torch.float32, torch.float64),
+    *(torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.bool),
+)
+
 _SECOND_NAMES = "skip_layers."
 """MONAI's DynUNet has a second name for each of its blocks, along its skips; packages hold every tensor once."""
 
@@ -62,6 +67,16 @@ def runtimes_of(networks: Iterable[torch.nn.Module], members: Sequence[Tensors])
     device = best_device()
     placed = [with_weights(network, own, device=device) for network, own in zip(networks, members, strict=True)]
     return [runtime_of(network, device=device) for network in placed]
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a value that somebody else's file holds is a tensor of numbers that lie in the memory one after another.
+
+    Sparse, complex, quantised and empty-handed ones (of torch's meta device) are none.
+    """
+    if not isinstance(value, torch.Tensor):
+        return False
+    return value.layout is torch.strided and value.device.type == "cpu" and value.dtype in _PLAIN
 
 
 def tensors_of(network: torch.nn.Module) -> dict[str, Any]:

@@ -76,6 +76,10 @@ ADAPTER = Option(
 )
 
 
+MOST_SLICES = 4096
+"""Of a batch: it is drawn once before a training begins, to see what memory it needs."""
+
+
 def slice_options(*, batch: int, learning_rate: float, weight_decay: float) -> tuple[Option, ...]:
     """The options that all networks on slices share.
 
@@ -88,7 +92,7 @@ def slice_options(*, batch: int, learning_rate: float, weight_decay: float) -> t
     return (
         EMPTY_SLICES,
         Option("epochs", "passes over the slices with tumour, instead of iterations", is_whole=True, least=1),
-        Option("batch", "slices an iteration", default=batch, is_whole=True, least=1),
+        Option("batch", "slices an iteration", default=batch, is_whole=True, least=1, most=MOST_SLICES),
         Option("learning_rate", "highest step size", default=learning_rate, least=1e-8, most=0.5),
         Option("weight_decay", "decay of the weights", default=weight_decay, most=1.0),
         Option("averaging", "decay of the weights' moving mean, 0 for none", default=0.99, most=0.9999),

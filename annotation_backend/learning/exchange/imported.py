@@ -10,9 +10,8 @@ from annotation_backend.commandline.arguments import MaskloopCommand
 from annotation_backend.learning.models import Snapshot
 from annotation_backend.registry.model_registry import models_folder, register_package
 from annotation_backend.registry.models import Model
-from datasets.errors import RejectedInput
 from datasets.study.image_kind import USUAL_WORDS, is_kind
-from training.model_package import read_description
+from training.model_package import read_description, require_name
 
 if TYPE_CHECKING:
     from training.exchange.imported import Imported
@@ -50,25 +49,25 @@ def name_of(given: str | None, folder: Path) -> str:
 
 
 def registered_or_written(
-    command: MaskloopCommand, write: "Callable[[Path], Imported]", *, title: str, folder: Path | None
+    command: MaskloopCommand, write: "Callable[[Path], Imported]", *, name: str, version: str, folder: Path | None
 ) -> tuple[dict[str, Any], list[str]]:
     """Writes a package to a folder that was named, or to the data folder, where it is registered.
 
     Args:
         command: That speaks.
         write: Writes the package to a folder.
-        title: Name and version.
+        name: Of the model.
+        version: Of the model.
         folder: That was named; None for the data folder.
 
     Returns:
         The result as plain values, and findings.
 
     Raises:
-        RejectedInput: As `write`, or the name and version are taken.
+        RejectedInput: As `write`; name and version are none (``model-name``), or are taken.
     """
-    if "/" in title or title.startswith("."):
-        raise RejectedInput("model-name", "The version cannot be part of a folder's name.", remedy="Give another one.")
-    place = folder or models_folder() / title
+    require_name(name, version)
+    place = folder or models_folder() / f"{name}-{version}"
     found = write(place)
     if folder is not None:
         command.say(f"Imported. `segment_volume --model {folder}` draws with it.")

@@ -18,8 +18,7 @@ from annotation_backend.learning.runs.recording import is_running
 from annotation_backend.learning.runs.withdrawn import withdrawn_of
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import study_page
-
-_MINUTE, _HOUR = 60, 3600
+from datasets.progress import time_left
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def shown_run(run: Run) -> ShownRun:
     lost = run.status == RunStatus.RUNNING and not is_going
     told = run.progress
     part = f"{told['part']}: {told['done']} of {told['total']}" if told.get("part") else ""
-    left = in_time(told.get("seconds_left")) if is_going else ""
+    left = time_left(told.get("seconds_left")) if is_going else ""
     return ShownRun(run, RunStatus.STOPPED if lost else RunStatus(run.status), is_going, part, left)
 
 
@@ -84,14 +83,3 @@ def run_picture(request: HttpRequest, study: Study, pk: int, code: str) -> HttpR
     except OSError as error:
         raise Http404 from error
     return HttpResponse(content, content_type="image/png", headers={"Cache-Control": "private, no-cache"})
-
-
-def in_time(seconds: int | None) -> str:
-    """A time left, in words; empty where it is not known."""
-    if seconds is None:
-        return ""
-    if seconds < _MINUTE:
-        return "less than a minute"
-    if seconds < _HOUR:
-        return f"about {round(seconds / _MINUTE)} min"
-    return f"about {seconds / _HOUR:.1f} h"

@@ -12,6 +12,9 @@ from datasets.study.splits.split_case import LARGEST_SEED, Folds, SplitCase, ord
 MSTT_199_FOLDS, MSTT_199_SEED = 5, 42
 """Number of folds and seed of MSTT-199."""
 
+MOST_SPLITS = 1000
+"""Random splits; each is one training, and all are drawn before the first begins."""
+
 _FINEST = 20
 """Into how many parts of a split a share of patients is rounded at most."""
 
@@ -113,10 +116,17 @@ def random_splits(cases: Sequence[SplitCase], *, splits: int, test_share: float,
         seed: 0 to 2**32 - 1, of the first split.
 
     Raises:
-        RejectedInput: A case is named twice, `seed` is out of range, a side would be empty (``split-share``), or there
-            are fewer than two patients (``folds-patients``).
+        RejectedInput: A case is named twice, `seed` is out of range, there are more than `MOST_SPLITS`
+            (``split-settings``), a side would be empty (``split-share``), or there are fewer than two patients
+            (``folds-patients``).
     """
     _require_settings(splits, seed)
+    if splits > MOST_SPLITS:
+        raise RejectedInput(
+            "split-settings",
+            f"Expected at most {MOST_SPLITS} random splits, got {splits}.",
+            remedy="Give a smaller --folds.",
+        )
     ordered = ordered_cases(cases)
     require_patients(ordered, 2)
     patients = len({case.patient for case in ordered})

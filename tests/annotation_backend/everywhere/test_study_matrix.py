@@ -60,7 +60,7 @@ OF_ALL = {
 
 OF_FILES = {
     *("verify_release", "convert_export", "deidentify_studies", "segment_volume", "evaluate_model"),
-    *("report_models", "freeze_external", "export_bundle", "import_bundle"),
+    *("report_models", "freeze_external", "export_bundle", "import_bundle", "register_model"),
     *(
         "simulate_annotators",
         "convert_medsam",

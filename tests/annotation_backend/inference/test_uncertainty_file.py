@@ -40,6 +40,7 @@ def test_the_map_of_one_network_is_the_entropy_of_its_probability(tmp_path: Path
     p = drawn.data.astype(np.float64)
     np.testing.assert_allclose(unsure.data, -p * np.log2(p) - (1 - p) * np.log2(1 - p), atol=1e-4)
     assert 0.0 <= found["score"] <= 1.0
+    assert abs(found["uncertainty"] + found["score"] - 1.0) < 1e-4
 
 
 def test_a_model_that_does_not_say_it_is_named_and_nothing_is_written(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from itertools import pairwise
 
 from annotation_backend.learning.pages.loss_plot import loss_plot
-from annotation_backend.learning.pages.runs import in_time
 from annotation_backend.learning.runs.curves import MOST_POINTS, Going
 
 
@@ -70,9 +69,3 @@ def test_the_drawing_spans_all_losses() -> None:
     assert plot.lines[0].path == "M320.0 20.0L600.0 200.0"
     assert loss_plot([]) is None
     assert loss_plot([{"name": "x", "total": 10, "points": []}]) is None
-
-
-def test_times_in_words() -> None:
-    assert [in_time(seconds) for seconds in (None, 5, 150, 9000)] == [
-        "", "less than a minute", "about 2 min", "about 2.5 h",
-    ]  # fmt: skip

@@ -62,6 +62,21 @@ def _train(progress: Any = lambda *_told: None, **options: Any) -> Run:
     return train_on_snapshot(take_snapshot(the_study()), QUICK, progress_of=lambda _what: progress, **options)
 
 
+def test_a_name_that_another_model_has_is_refused_before_anything_is_learned(people: dict[Role, User]) -> None:
+    _approved(people, "C0001")
+
+    def fails(*_told: object) -> None:
+        raise RejectedInput("first", "The first one fails.", remedy="Go on.")
+
+    with pytest.raises(RejectedInput, match="first"):
+        _train(fails)
+    next_version = str(Run.objects.get().pk + 1)
+    fields = {"method": "unet-25d", "digest": "f" * 64, "folder": "models/x", "images": ["t1"], "label": "Tumour"}
+    Model.objects.create(name="unet-25d", version=next_version, prompt_kinds=[], **fields)
+    with pytest.raises(RejectedInput, match="model-version-taken"):
+        _train(lambda *_told: pytest.fail("It learned."))
+
+
 @pytest.mark.slow
 def test_a_run_with_folds_records_figures_pictures_folds_and_what_it_was_made_with(people: dict[Role, User]) -> None:
     _approved(people, "C0001", "C0002")

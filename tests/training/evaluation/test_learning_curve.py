@@ -41,3 +41,12 @@ def test_the_drawing_has_a_number_and_a_whisker_at_each_mark() -> None:
 def test_one_model_has_no_curve() -> None:
     assert curve_plot([FIRST], of_work=False, y_title="Dice") == ""
     assert curve_plot([FIRST, CurvePoint("untried", 12)], of_work=False, y_title="Dice") == ""
+
+
+def test_a_number_at_the_edge_stands_inside_the_drawing() -> None:
+    points = [CurvePoint("none", 0, {"P1": 0.1}), CurvePoint("last", 10, {"P1": 0.2})]
+    drawing = curve_plot(points, of_work=False, y_title="Dice")
+    place = r'<text class="tick" x="([\d.]+)"( text-anchor="end")? y="[\d.]+">0\.[12]00</text>'
+    [first, last] = re.findall(place, drawing)
+    assert first == ("59.0", "")
+    assert last == ("425.0", ' text-anchor="end"')  # of 460 pixels

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from datasets.errors import RejectedInput
 from tests.training.support.foreign_models import write_results
@@ -82,3 +83,52 @@ def test_a_model_keeps_the_cases_that_its_folds_learned_from(tmp_path: Path) -> 
     (results / "splits_final.json").write_text(json.dumps(SPLITS))
     assert import_results(results, tmp_path / "known", **given).findings == ()
     assert learned_cases(read_description(tmp_path / "known"), ["a", "b", "c", "d"]) == ["b", "c"]
+
+
+ODD_WEIGHTS: list[tuple[str, Any]] = [
+    ("encoder.stages.0.0.convs.1.norm.weight", 3),
+    ("encoder.stages.0.0.convs.1.norm.weight", torch.zeros(7)),
+    ("encoder.stages.0.0.convs.0.conv.weight", torch.zeros(3, 4).to_sparse()),
+    ("decoder.transpconvs.0.weight", torch.zeros(4, dtype=torch.complex64)),
+    ("decoder.stages.0.convs.0.conv.weight", torch.zeros(1)),
+    ("decoder.seg_layers.1.weight", torch.zeros(3, 4, 1, 1, 1)),
+    ("decoder.seg_layers.1.weight", torch.tensor(1.0)),
+    ("decoder.seg_layers.1.bias", torch.tensor([0.0, float("nan")])),
+]
+
+
+@pytest.mark.parametrize(("name", "weight"), ODD_WEIGHTS)
+def test_weights_of_another_network_are_refused_and_nothing_is_written(name: str, weight: Any, tmp_path: Path) -> None:
+    results = write_results(tmp_path)
+    path = results / "fold_0" / "checkpoint_final.pth"
+    kept = torch.load(path, weights_only=False)
+    assert name in kept["network_weights"]
+    torch.save({**kept, "network_weights": {**kept["network_weights"], name: weight}}, path)
+    with pytest.raises(RejectedInput):
+        import_results(results, tmp_path / "model", name="nnunet", version="1", kinds=["t1"], axcodes="RAS")
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("arguments", [{"nonlin_kwargs": [[]]}, {"n_stages": 10**12}, {"strides": 3}])
+def test_plans_of_another_form_are_refused(arguments: dict[str, Any], tmp_path: Path) -> None:
+    results = write_results(tmp_path)
+    plans = json.loads((results / "plans.json").read_text())
+    plans["configurations"]["3d_fullres"]["architecture"]["arch_kwargs"].update(arguments)
+    (results / "plans.json").write_text(json.dumps(plans))
+    with pytest.raises(RejectedInput, match="nnunet-"):
+        import_results(results, tmp_path / "model", name="nnunet", version="1", kinds=["t1"], axcodes="RAS")
+
+
+def test_a_damaged_checkpoint_is_refused_wherever_the_damage_lies(tmp_path: Path) -> None:
+    results, refused = write_results(tmp_path), 0
+    path = results / "fold_0" / "checkpoint_final.pth"
+    whole = path.read_bytes()
+    start = whole.index(b"network_weights")
+    # Opcodes of the pickle: what torch's reader raises depends on the place; some bytes say nothing.
+    for at in range(start - 40, start + 300, 17):
+        path.write_bytes(whole[:at] + b"R" + whole[at + 1 :])
+        try:
+            import_results(results, tmp_path / f"model-{at}", name="nnunet", version="1", kinds=["t1"], axcodes="RAS")
+        except RejectedInput:
+            refused += 1
+    assert refused > 10

@@ -198,6 +198,8 @@ def test_a_damaged_checkpoint_is_refused(damage: str, checkpoint: Path) -> None:
     content = {"truncated": checkpoint.read_bytes()[:-7], "empty": b"", "text": b"not weights" * 100}
     checkpoint.write_bytes(content[damage])
     assert refused(checkpoint) == "fit-checkpoint"
+    with pytest.raises(RejectedInput, match=f"{checkpoint.parent.name}/{checkpoint.name} is damaged"):
+        fit_network(network(), learn, SETTINGS, checkpoint=checkpoint)
 
 
 def test_a_loss_that_is_no_number_ends_the_fit() -> None:

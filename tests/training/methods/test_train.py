@@ -165,6 +165,8 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("lite-medsam", {}, "method-not-trainable"),
     ("medsam-vit", {}, "method-not-trainable"),
     ("clicks-3d", {"iterations": 0}, "fit-settings"),
+    ("clicks-3d", {"accumulate": 10**9}, "fit-settings"),
+    ("unet-25d", {"options": {"batch": 10**9}}, "fit-settings"),
     ("two-stage", {"options": {"automatic_iterations": -1}}, "fit-settings"),
     ("deepedit", {"options": {"click_free": 1.5}}, "fit-settings"),
     ("deepedit", {"options": {"click_free": float("nan")}}, "fit-settings"),

@@ -249,6 +249,14 @@ def test_dice_that_is_none_is_refused(value: object) -> None:
         read_models([("", document)])
 
 
+@pytest.mark.parametrize(("name", "value"), [("diameter_3d_mm", 1e308), ("volume_ml", 10**400), ("lesions", "")])
+def test_sizes_that_no_body_has_are_refused(name: str, value: object) -> None:
+    document = evaluation_document("one", ONE)
+    document["summary"]["sizes"][0][name] = value
+    with pytest.raises(RejectedInput, match="report-number|evaluation-document"):
+        read_models([("", document)])
+
+
 def test_what_cannot_be_compared_is_refused() -> None:
     one, other = evaluation_document("one", ONE), evaluation_document("other", MORE)
     with refused("report-empty"):

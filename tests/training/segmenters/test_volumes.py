@@ -57,7 +57,7 @@ def test_there_and_back_as_json() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"spacing": [1, 1]}, {"members": 0}, {"network": {}}, {"channels": []},
+        {"spacing": [1, 1]}, {"members": 0}, {"members": 10**12}, {"network": {}}, {"channels": []},
         {"canvas": [16, 16, 6]}, {"canvas": [16, 16]}, {"canvas": [1 << 20, 1 << 20, 8]}, {"mirrored": [0, 0]},
         {"mirrored": [3]}, {"cleaning": "soap"}, {"view": "sideways"}, {"spacings": [[1, 1, 1], [2, 2, 2]]},
         {"canvases": [[16, 16, 6]]},

@@ -6,11 +6,11 @@ from pickle import UnpicklingError  # noqa: TID251 - only its error, which torch
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load
 
 from datasets.errors import RejectedInput
 from training.exchange.bundle.export import PICKLED, SAFE
+from training.segmenters.weights import is_plain
 
 _NESTED = ("state_dict", "model", "network")
 """Keys under which checkpoints hold the state dict."""
@@ -33,7 +33,7 @@ def bundle_state(folder: Path) -> dict[str, torch.Tensor]:
             "The bundle's model.pt is a pickle of more than tensors, which could run any code.",
             remedy="Ask for a state dict (torch.save(network.state_dict())) or for model.safetensors.",
         ) from error
-    except (OSError, RuntimeError, ValueError, EOFError, SafetensorError) as error:
+    except Exception as error:  # a damaged archive may fail in any way
         if isinstance(error, RuntimeError) and "TorchScript" in str(error):
             raise RejectedInput(
                 "bundle-code",
@@ -48,10 +48,10 @@ def bundle_state(folder: Path) -> dict[str, torch.Tensor]:
     for key in _NESTED:
         if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
             found = found[key]
-    if not isinstance(found, Mapping) or not all(isinstance(each, torch.Tensor) for each in found.values()):
+    if not isinstance(found, Mapping) or not all(map(is_plain, found.values())):
         raise RejectedInput(
             "bundle-missing",
-            "The bundle's model.pt holds no state dict.",
+            "The bundle's model.pt holds no state dict of plain tensors.",
             remedy="Save the network's state dict alone.",
         )
     return {str(name): tensor.float() if tensor.is_floating_point() else tensor for name, tensor in found.items()}

@@ -29,8 +29,8 @@ def network_plan(architecture: Mapping[str, Any], channels: int) -> UNetPlan:
         RejectedInput: It is not a plain U-Net of two convolutions a stage with instance norm (``nnunet-network``).
     """
     kept = architecture["arch_kwargs"]
-    stages = kept["n_stages"]
-    fit = str(architecture["network_class_name"]).endswith(f".{_PLAIN}")
+    stages = len(kept["features_per_stage"])
+    fit = kept["n_stages"] == stages and str(architecture["network_class_name"]).endswith(f".{_PLAIN}")
     fit = fit and kept["n_conv_per_stage"] in (2, [2] * stages)
     fit = fit and kept["n_conv_per_stage_decoder"] in (2, [2] * (stages - 1))
     fit = fit and str(kept["norm_op"]).endswith("InstanceNorm3d") and kept["norm_op_kwargs"] == _NORM
@@ -60,10 +60,9 @@ def converted_weights(weights: Mapping[str, Tensor], plan: UNetPlan) -> dict[str
         RejectedInput: They are not those of such a network.
     """
     try:
-        found = dict(_moved(weights, plan))
-    except (KeyError, IndexError, AttributeError) as error:
+        return {name: tensor.to(torch.float32).contiguous().numpy() for name, tensor in _moved(weights, plan)}
+    except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:  # tensors of other sizes
         raise _other() from error
-    return {name: tensor.to(torch.float32).contiguous().numpy() for name, tensor in found.items()}
 
 
 _NORM = {"eps": 1e-05, "affine": True}

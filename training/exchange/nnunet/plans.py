@@ -50,7 +50,7 @@ def plan_of(
                 "mirrored": list(mirrored),
             }
         )
-    except (KeyError, TypeError, IndexError) as error:
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
         raise _not_drawn("its plans.json is not that of nnU-Net 2.4 or later") from error
 
 

@@ -20,7 +20,8 @@ from training.exchange.nnunet.plans import plan_of
 from training.exchange.nnunet.result_folder import ResultFolder, trained_folds
 from training.learned_cases import fit_of
 from training.model_package import ModelDescription, write_package
-from training.segmenters.weights import as_members
+from training.segmenters.weights import as_members, is_plain
+from training.table.method import function_called
 from training.table.table import method_called
 
 _OF_NUMPY: list[Any] = [
@@ -74,8 +75,9 @@ def import_results(
         images=images,
         label=label,
     )
-    unknown = [UNKNOWN_CASES] if learned is None else []
-    return Imported(write_package(package, description, as_members(networks)), (*findings, *unknown))
+    unknown, tensors = [UNKNOWN_CASES] if learned is None else [], as_members(networks)
+    function_called(description.method.load)(description, tensors)  # refuses what is not such a model
+    return Imported(write_package(package, description, tensors), (*findings, *unknown))
 
 
 def _checkpoint(path: Path) -> Mapping[str, Any]:
@@ -83,7 +85,7 @@ def _checkpoint(path: Path) -> Mapping[str, Any]:
     try:
         with torch.serialization.safe_globals(_OF_NUMPY):
             found = torch.load(path, map_location="cpu", weights_only=True)
-        if not isinstance(found, dict) or not isinstance(found["network_weights"], Mapping):
+        if not all(map(is_plain, found["network_weights"].values())):
             raise ValueError("no weights")
         return found
     except UnpicklingError as error:
@@ -92,7 +94,7 @@ def _checkpoint(path: Path) -> Mapping[str, Any]:
             f"{path.parent.name}/{path.name} holds more than tensors and numbers, which could run any code.",
             remedy="Ask for a checkpoint that nnU-Net itself wrote.",
         ) from error
-    except (OSError, RuntimeError, KeyError, ValueError, EOFError) as error:
+    except Exception as error:  # a damaged archive may fail in any way
         raise RejectedInput(
             "nnunet-results",
             f"{path.parent.name}/{path.name} is no checkpoint of nnU-Net that can be read.",

@@ -182,8 +182,10 @@ class State:
         except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise RejectedInput(
                 "fit-checkpoint",
-                "The checkpoint is damaged, or belongs to a training with other settings, images or masks.",
-                remedy="Remove the checkpoint to begin anew, or give the settings and files it was made with.",
+                f"The checkpoint {'/'.join(path.parts[-4:])} is damaged, or belongs to a training with other settings, "
+                "images or masks.",
+                remedy="Remove this file to begin anew, or give the settings and files it was made with. Trainings on "
+                "approved masks keep theirs in data/training.",
             ) from error
 
     def _take(self, tensors: dict[str, Tensor]) -> None:

@@ -109,6 +109,8 @@ class Command(MaskloopCommand):
                     for part, found in value.items()
                 )
             self.say(f"  {name}: {value}")
+        if document["uncertainty"] is not None:
+            self.say(f"  uncertainty of the case: {document['uncertainty']:.3f}, from 0 (sure) to 1 (wholly unsure)")
 
 
 def _files(given: list[Named], first: str) -> dict[str, Path]:

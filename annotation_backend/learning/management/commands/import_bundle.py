@@ -61,4 +61,5 @@ class Command(MaskloopCommand):
                 spacing=options["spacing"],
             )
 
-        return registered_or_written(self, write, title=f"{name}-{options['model_version']}", folder=options["out"])
+        version = options["model_version"]
+        return registered_or_written(self, write, name=name, version=version, folder=options["out"])

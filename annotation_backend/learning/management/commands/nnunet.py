@@ -112,7 +112,7 @@ class Command(MaskloopCommand):
                 axcodes=options["axcodes"] or "",
             )
 
-        return registered_or_written(self, write, title=f"{name}-{version}", folder=options["out"])
+        return registered_or_written(self, write, name=name, version=version, folder=options["out"])
 
 
 def _plan(options: dict[str, Any]) -> list[str]:

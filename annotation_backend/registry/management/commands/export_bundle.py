@@ -25,12 +25,7 @@ class Command(MaskloopCommand):
         from training.exchange.bundle.export import export_bundle
 
         model = choose_model(options["model"])
-        if model.is_of_folds:
-            raise RejectedInput(
-                "model-of-folds",
-                "This is a folder of folds, and one model is needed.",
-                remedy="Name one of its packages, such as fold-1, or a final model.",
-            )
+        model.require_one()
         description, tensors = read_package(model.folder, expected_digest=model.digest)
         reason = export_bundle(options["folder"], description, tensors, licence=_text(options["licence"]))
         if not reason:

@@ -64,6 +64,37 @@ def test_a_bundle_made_elsewhere_says_what_nobody_knows_of_it(tmp_path: Path) ->
     assert read_description(tmp_path / "model").drawn_label == "Spleen"
 
 
+@pytest.mark.django_db
+def test_a_package_of_a_folder_is_registered_under_its_name_or_another(tmp_path: Path) -> None:
+    snapshot = Snapshot.objects.create(study=the_study(), digest="5" * 64, content={"cases": []})
+    description, tensors = clicks_2d()
+    own = replace(description, name="tried", version="1", inputs={"snapshot": snapshot.digest})
+    digest = write_package(tmp_path / "training" / "final", own, tensors)
+    status, said = run("register_model", tmp_path / "training")
+    assert (status, said["model"], said["digest"]) == (0, "tried-1", digest)
+    assert run("register_model", tmp_path / "training" / "final") == (status, said)  # once
+    assert (Model.objects.get(name="tried").study, Model.objects.count()) == (snapshot.study, 1)
+    status, said = run("register_model", tmp_path / "training", "--name", "other", "--model-version", "2")
+    assert (status, said["model"]) == (0, "other-2")
+    assert read_description(Model.objects.get(name="other").path).inputs["package"] == digest
+
+
+@pytest.mark.django_db
+def test_what_is_no_model_is_not_registered(tmp_path: Path) -> None:
+    description, tensors = clicks_2d()
+    write_package(tmp_path / "model", replace(description, name="kept", version="1"), tensors)
+    assert run("register_model", tmp_path / "model", "--name", "../../x")[1]["code"] == "model-name"
+    less = dict(sorted(tensors.items())[1:])
+    write_package(tmp_path / "less", replace(description, name="less", version="1"), less)
+    assert run("register_model", tmp_path / "less")[1]["code"] == "package-network"
+    assert run("register_model", tmp_path)[1]["code"] == "package-missing"
+    assert run("register_model", tmp_path / "model")[0] == 0
+    others = {name: tensor * 0 for name, tensor in tensors.items()}
+    write_package(tmp_path / "zero", replace(description, name="kept", version="1"), others)
+    assert run("register_model", tmp_path / "zero")[1]["code"] == "package-exists"
+    assert [str(model) for model in Model.objects.all()] == ["kept-1"]
+
+
 @pytest.fixture
 def cohort(tmp_path: Path) -> Path:
     for number in range(4):

@@ -128,6 +128,23 @@ def test_a_mask_that_was_not_evaluated_is_not_shown(cohort: Path, tmp_path: Path
     assert len(run("report_models", *given)[1]["findings"]) == 8
 
 
+def test_masks_of_cases_are_kept_apart_in_any_script(tmp_path: Path) -> None:
+    folder, masks = tmp_path / "cohort", tmp_path / "masks"
+    write_cohort(folder, count=2)
+    write_slice_model(tmp_path / "model", seed=1)
+    asked = ("evaluate_model", tmp_path / "model", "--cohort", folder, *GLOBS, "--clicks", 0, "--seeds", 1)
+    names = {"P1": "病人甲", "P2": "病人乙"}
+    for before, now in names.items():
+        (folder / before).rename(folder / now)
+    status, found = run(*asked, "--masks", masks)
+    assert status == 0
+    assert {path.name for path in masks.glob("*/*")} == {f"{name}.nii.gz" for name in names.values()}
+    assert len({*found["summary"]["masks"].values()}) == 2
+    for before, now in zip(names.values(), ("a b", "a_b"), strict=True):
+        (folder / before).rename(folder / now)
+    assert run(*asked, "--masks", masks)[1]["code"] == "cases-one-name"
+
+
 def test_a_table_says_whose_the_cases_are(cohort: Path, tmp_path: Path) -> None:
     folders = [write_folds(tmp_path / name, FOLDS, seed=seed).folder for name, seed in (("one", 1), ("other", 5))]
     table = tmp_path / "cases.csv"

@@ -124,6 +124,11 @@ def test_the_folds_of_mstt_199_by_hand() -> None:
     assert mstt_199_folds(twice)[0] == ("C00", "C09", "C10", "C99")
 
 
+def test_more_random_splits_than_anybody_trains_are_refused() -> None:
+    with pytest.raises(RejectedInput, match="split-settings"):
+        random_splits([SplitCase("a", "a", "fat"), SplitCase("b", "b", "fat")], splits=10**6, test_share=0.5, seed=0)
+
+
 @pytest.mark.parametrize(("share", "count"), [(0.2, 7), (0.5, 17), (1 / 3, 11), (0.25, 8)])
 def test_random_splits_have_their_share(share: float, count: int) -> None:
     cases = collection()
