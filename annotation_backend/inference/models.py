@@ -38,6 +38,10 @@ class InitialMask(models.Model):
     bits = models.BinaryField(
         help_text="The mask's pixels in picture orientation, packed and compressed; empty if none"
     )
+    uncertainty_sha256 = models.CharField(max_length=64, blank=True, help_text="Digest of the bytes of `uncertainty`")
+    uncertainty = models.BinaryField(
+        null=True, help_text="The slice of the uncertainty map, 8 bits a pixel, compressed; none: the model gave no map"
+    )
     drawn = models.DateTimeField(auto_now=True)
 
     class Meta:

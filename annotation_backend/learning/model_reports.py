@@ -124,12 +124,28 @@ def write_report(request: ReportRequest, progress_of: Callable[[str], Progress])
             f"Models were measured against different masks of {len(different)} case(s), such as {different[0]}: their "
             "volumes differ by more than 5 %. [report-other-masks]"
         )
+    read.findings.extend(_cleaned_apart(read.documents))
     learned = [model.name for model in models if set(model.learned_from) & model.scores.keys()]
     if learned:
         read.findings.append(f"{', '.join(learned)} learned from cases that are reported here. [learned-from]")
     return WrittenReport(
         tuple(model.name for model in models), len(cases), (PAGE_NAME, *report.tables), tuple(read.findings)
     )
+
+
+def _cleaned_apart(documents: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
+    """A finding where folds whose masks were cleaned stand beside folds whose masks were not."""
+    cleaned: dict[bool, list[str]] = {}
+    for name, document in documents:
+        if document["summary"].get("folds"):
+            is_cleaned = bool(document["summary"].get("cleanings"))
+            cleaned.setdefault(is_cleaned, []).append(name or str(document["model"]))
+    if len(cleaned) < 2:
+        return []
+    return [
+        f"Masks of {', '.join(cleaned[True])} were cleaned as is best for the other folds, those of "
+        f"{', '.join(cleaned[False])} not (--raw, or an earlier version): evaluate them alike. [report-other-cleaning]"
+    ]
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:

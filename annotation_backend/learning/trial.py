@@ -2,8 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from datasets.study.cohort_values import with_mask_values
 from datasets.study.image_kind import T1
 from training.evaluation.results import Evaluation
 from training.measures.comparison import compare_evaluations
-from training.methods.crossvalidation import FoldSegmenters, TrainedFolds
 from training.methods.needs import channels_of, user_of
 from training.prompts.simulated_clicks import ClickRule
 from training.prompts.simulated_user import Habits
@@ -58,6 +57,7 @@ class EvaluationPlan:
         per_slice: Whether every slice is a session of its own; None for the method's default.
         slices_per_case: Most slices of a case; None for all.
         with_depth: Whether box users draw one box around all of the tumour, not one on every slice.
+        is_cleaned: Whether each fold's masks are cleaned as is best for the other folds' cases, as the figures of runs.
     """
 
     clicks: int = 10
@@ -66,6 +66,7 @@ class EvaluationPlan:
     per_slice: bool | None = None
     slices_per_case: int | None = None
     with_depth: bool = False
+    is_cleaned: bool = True
 
 
 def cohort_for(model: ChosenModel, given: EvaluationCohort) -> Cohort:
@@ -129,25 +130,37 @@ def evaluate_model(
     """
     from training.evaluation.evaluation import evaluate
     from training.evaluation.sessions import SessionPlan
+    from training.methods.fold_evaluation import evaluate_folds
 
     if masks is not None:
         _require_files([case.case for case in cases])
     method = model.description.method
+    is_per_slice = method.draws_clicked_slices if plan.per_slice is None else plan.per_slice
     tried = partial(
         evaluate,
         user=user_of(method, Habits(plan.rule, with_depth=plan.with_depth)),
         plan=SessionPlan(
             clicks=plan.clicks,
             seeds=plan.seeds,
-            per_slice=method.draws_clicked_slices if plan.per_slice is None else plan.per_slice,
+            per_slice=is_per_slice,
             slices_per_case=plan.slices_per_case,
             resample=resample,
         ),
         model=model.title,
-        progress=progress,
     )
     keep = None if masks is None else lambda case, mask: write_mask(_made(mask_file(masks, model.title, case)), mask)
-    found = tried(model.for_cases(), cases, keep=keep)
+    if model.is_of_folds:
+        found = evaluate_folds(
+            model.tried_folds(),
+            cases,
+            tried,
+            is_cleaned=plan.is_cleaned and not is_per_slice,  # a cleaning looks at the whole volume
+            resample=resample,
+            keep=keep,
+            progress=progress,
+        )
+    else:
+        found = tried(model.segmenter(), cases, keep=keep, progress=progress)
     if not found.cases:
         reasons = sorted({f"{each.message} {each.remedy} [{each.code}]" for each in found.refused})
         raise RejectedInput(
@@ -155,28 +168,7 @@ def evaluate_model(
             f"{model.title} could draw none of {len(cases)} case(s): {' '.join(reasons)}",
             remedy="Correct the causes above.",
         )
-    return _with_splits(found, model, cases, tried)
-
-
-def _with_splits(
-    found: Evaluation, model: ChosenModel, cases: Sequence[CohortCase], tried: Callable[..., Evaluation]
-) -> Evaluation:
-    """The same with each of several random splits: a case that many try is drawn by the model of each."""
-    if not model.is_of_folds or model.members:
-        return found
-    trained = TrainedFolds.read(model.folder)
-    if not any(trained.tried_again):
-        return found
-    segmenters, splits, refused = FoldSegmenters(trained), [], list(found.refused)
-    for number, (fold, again) in enumerate(zip(trained.folds, trained.tried_again, strict=True)):
-        own = {each.case: each for each in found.cases if each.case in fold and each.case not in again}
-        if asked := [case for case in cases if case.case in again]:
-            drawn = tried(lambda _case, number=number: segmenters.of_fold(number), asked)
-            own |= {each.case: each for each in drawn.cases}
-            refused += drawn.refused
-        if own:
-            splits.append(tuple(own.values()))
-    return replace(found, splits=tuple(splits), refused=tuple(dict.fromkeys(refused)))
+    return found
 
 
 def mask_file(folder: Path, title: str, case: str) -> Path:
@@ -266,6 +258,20 @@ def require_clicks_for(models: Sequence[ChosenModel]) -> None:
             "user-without-clicks",
             "No chosen model takes clicks, and --user only chooses how clicks are simulated.",
             remedy="Leave --user out; points and boxes have one simulated user each.",
+        )
+
+
+def require_folds_for(models: Sequence[ChosenModel]) -> None:
+    """Refuses masks as each fold draws them if no model is a folder of folds: a package says itself how it cleans.
+
+    Raises:
+        RejectedInput: None is (``raw-without-folds``).
+    """
+    if not any(model.is_of_folds for model in models):
+        raise RejectedInput(
+            "raw-without-folds",
+            "--raw leaves the post-processing of folds out, and no chosen model is a folder of folds.",
+            remedy="Leave --raw out; a package's own post-processing is part of it.",
         )
 
 

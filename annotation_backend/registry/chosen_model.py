@@ -23,7 +23,7 @@ from training.table.method import Method
 from training.table.table import methods
 
 if TYPE_CHECKING:
-    from training.evaluation.evaluation import SegmenterOf
+    from training.methods.fold_evaluation import TriedFolds
     from training.segmenters.segmenter import Segmenter
 
 MEAN = "mean"
@@ -90,14 +90,23 @@ class ChosenModel:
             return MeanSegmenter([each.segmenter() for each in self.members], title=self.title)
         return load_segmenter(self.folder, expected_digest=self.digest)
 
-    def for_cases(self) -> "Segmenter | SegmenterOf":
-        """The loaded model; for folds, a function from a case's name to what was not trained on it."""
-        if not self.is_of_folds:
-            return self.segmenter()
+    def tried_folds(self) -> "TriedFolds":
+        """The folds, each with its segmenter; a mean's is the mean of the members' folds that try the same cases."""
+        from training.methods.fold_evaluation import TriedFolds
+
+        trained = TrainedFolds.read(self.folder)
+        method = self.description.method
         if not self.members:
-            return FoldSegmenters(TrainedFolds.read(self.folder))
-        own = [FoldSegmenters(TrainedFolds.read(each.folder)) for each in self.members]
-        return lambda case: MeanSegmenter([segmenter_of(case) for segmenter_of in own], title=self.title)
+            return TriedFolds(trained, method, FoldSegmenters(trained).of_fold)
+        theirs = [TrainedFolds.read(each.folder) for each in self.members]
+        loaded = [FoldSegmenters(each) for each in theirs]
+
+        def mean_of(number: int) -> MeanSegmenter:
+            places = [[*map(frozenset, each.folds)].index(frozenset(trained.folds[number])) for each in theirs]
+            own = [folds.of_fold(place) for folds, place in zip(loaded, places, strict=True)]
+            return MeanSegmenter(own, title=self.title)
+
+        return TriedFolds(trained, method, mean_of)
 
 
 def choose_model(name: str) -> ChosenModel:

@@ -1,12 +1,16 @@
-"""The order of the review queue, worked out by the database alone, however many cases there are."""
+"""The order of the review queue, by codes or where the model is least sure; the database sorts, however many cases
+there are."""
 
 from collections.abc import Iterable, Iterator
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
 
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.models.case import CaseQuerySet
 from annotation_backend.labeling.models import CaseMask
+from annotation_backend.labeling.predictions.estimates import mean_score
 from annotation_backend.review.models import Review
 from annotation_backend.stages.models import CaseStage, StageState
 from annotation_backend.studies.models import Study
@@ -22,13 +26,25 @@ def cases_with_a_mask(study: Study) -> CaseQuerySet:
     return Case.objects.in_use().filter(Exists(masks), study=study)
 
 
-def waiting_first(study: Study) -> CaseQuerySet:
-    """The cases with a mask, those first whose newest mask waits for a verdict (`waits`), each in order of codes.
+class QueueOrder(models.TextChoices):
+    """Which of the cases that wait comes first."""
+
+    CODE = "code", "in the order of their codes"
+    UNCERTAINTY = "uncertainty", "where the model is least sure"
+
+
+def order_of(word: str) -> QueueOrder:
+    """The order that a word names; by codes for any other word."""
+    return QueueOrder(word) if word in QueueOrder.values else QueueOrder.CODE
+
+
+def waiting_first(study: Study, order: QueueOrder = QueueOrder.CODE) -> CaseQuerySet:
+    """The cases with a mask, those first whose newest mask waits for a verdict (`waits`), each group in an order.
 
     Whether the newest mask is the one that counts is known only when its saves are looked at (`standings`), which the
     page does for the cases that it shows.
     """
-    return _with_newest(study).annotate(waits=_waits(study)).order_by(F("waits").desc(), "code")
+    return _placed(_with_newest(study), order, study).annotate(waits=_waits(study)).order_by(F("waits").desc(), *_PLACE)
 
 
 def waiting(study: Study) -> CaseQuerySet:
@@ -36,14 +52,38 @@ def waiting(study: Study) -> CaseQuerySet:
     return _with_newest(study).filter(_waits(study)).order_by("code")
 
 
-def waiting_behind(study: Study, after: Case) -> Iterator[list[Case]]:
-    """The cases that may wait, in portions: those behind a case in order of codes, then those before it."""
-    found = waiting(study).select_related("study")
-    for rows in (found.filter(code__gt=after.code), found.filter(code__lt=after.code)):
-        last = ""
-        while portion := list(rows.filter(code__gt=last)[:AT_ONCE]):
+def waiting_behind(study: Study, after: Case, order: QueueOrder = QueueOrder.CODE) -> Iterator[list[Case]]:
+    """The cases that may wait, in portions: those behind a case in an order, then those before it."""
+    found = _placed(waiting(study), order, study).order_by(*_PLACE).select_related("study")
+    own = _placed(Case.objects.filter(pk=after.pk), order, study).first()
+    start = (_place_of(own) if own else _UNKNOWN, after.code)
+    for rows in (found.filter(_behind(start)), found.exclude(_behind(start)).exclude(code=after.code)):
+        last: tuple[float, str] | None = None
+        while portion := list((rows if last is None else rows.filter(_behind(last)))[:AT_ONCE]):
             yield portion
-            last = portion[-1].code
+            last = (_place_of(portion[-1]), portion[-1].code)
+
+
+_PLACE = ("place", "code")
+
+_UNKNOWN = 2.0
+"""The place of a case of which the model says nothing: behind all others, whose estimates are 1 at most."""
+
+
+def _placed(cases: CaseQuerySet, order: QueueOrder, study: Study) -> CaseQuerySet:
+    """Cases with the model's `estimate` of its masks, where the order is by it, and their `place`."""
+    if order is QueueOrder.CODE:
+        return cases.annotate(place=Value(_UNKNOWN, output_field=models.FloatField()))
+    estimate = mean_score(study, case="pk")
+    return cases.annotate(estimate=estimate).annotate(place=Coalesce("estimate", _UNKNOWN))
+
+
+def _place_of(case: Case) -> float:
+    return float(case.place)  # type: ignore[attr-defined]  # of `_placed`
+
+
+def _behind(place: tuple[float, str]) -> Q:
+    return Q(place__gt=place[0]) | Q(place=place[0], code__gt=place[1])
 
 
 def _with_newest(study: Study) -> CaseQuerySet:

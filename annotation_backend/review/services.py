@@ -14,7 +14,7 @@ from annotation_backend.labeling.models import CaseMask
 from annotation_backend.labeling.versions.losses import open_findings
 from annotation_backend.labeling.versions.standing import Standing, standings
 from annotation_backend.review.models import Review, Verdict, largest_correction, latest_reviews
-from annotation_backend.review.queue_order import cases_with_a_mask, under_review, waiting_behind
+from annotation_backend.review.queue_order import QueueOrder, cases_with_a_mask, under_review, waiting_behind
 from annotation_backend.review.seen import Seen, seen_now
 from annotation_backend.review.verdict_stages import follow_verdicts, is_decided_for, stage_for
 from annotation_backend.stages.models import Assignment, AssignmentState, CaseStage, StageState
@@ -68,7 +68,7 @@ def queue(study: Study) -> list[QueueEntry]:
 
 
 def entries_of(rows: Iterable[Case]) -> list[QueueEntry]:
-    """The queue's entries for some cases, those first that need a look; a few queries for all of them.
+    """The queue's entries for some cases, those first that need a look, else in their order; a few queries for all.
 
     Verdicts count once all of a stage's readers have given theirs.
     """
@@ -76,10 +76,10 @@ def entries_of(rows: Iterable[Case]) -> list[QueueEntry]:
     found, latest, waits = standings(cases), latest_reviews(cases), under_review(cases)
     reviews = {case: review for case, review in latest.items() if review.row is None or not review.row.is_open}
     entries = [QueueEntry(case, found[case.pk], reviews.get(case.pk), case.pk in waits) for case in cases]
-    return sorted(entries, key=lambda entry: (not entry.is_waiting, entry.case.code))
+    return sorted(entries, key=lambda entry: not entry.is_waiting)
 
 
-def next_waiting(study: Study, reviewer: User, *, after: Case) -> Case | None:
+def next_waiting(study: Study, reviewer: User, *, after: Case, order: QueueOrder = QueueOrder.CODE) -> Case | None:
     """The case that waits next for a reviewer who did not draw in it: the first behind `after`, else the first of all.
 
     Where a stage's work is assigned, only what is theirs is found.
@@ -88,8 +88,9 @@ def next_waiting(study: Study, reviewer: User, *, after: Case) -> Case | None:
         study: The study.
         reviewer: Who looks for work.
         after: The case that they come from.
+        order: What comes first.
     """
-    for portion in waiting_behind(study, after):
+    for portion in waiting_behind(study, after, order):
         others = _work_of_others(portion, reviewer)
         for entry in entries_of([case for case in portion if case.pk not in others]):
             if entry.is_waiting and entry.mask is not None and not entry.mask.is_own_work_of(reviewer):

@@ -16,6 +16,7 @@ of_a_study = [
     path("review/<slug:code>/comments/<int:pk>", comments.answer_comment, name="review-comment"),
     path("review/<slug:code>/volumes/<slug:role>.nii", viewing.volume, name="review-volume"),
     path("review/<slug:code>/models/<int:pk>.nii", viewing.model_mask, name="review-model-mask"),
+    path("review/<slug:code>/uncertainty/<int:pk>.nii", viewing.uncertainty_map, name="review-uncertainty"),
     path("review/masks/<int:mask_id>.nii", viewing.mask_volume, name="review-mask"),
     path("review/masks/<int:mask_id>.nii.gz", viewing.mask_download, name="review-mask-download"),
     path("review/masks/<int:mask_id>/figures", viewing.figures, name="review-figures"),

@@ -23,14 +23,14 @@ from annotation_backend.labeling.versions.losses import open_findings
 from annotation_backend.labeling.versions.stored_masks import mask_file
 from annotation_backend.review.forms import VerdictForm, outcome_of, where_verdicts_lead
 from annotation_backend.review.models import Verdict, latest_review
-from annotation_backend.review.queue_order import waiting_first
+from annotation_backend.review.queue_order import QueueOrder, order_of, waiting_first
 from annotation_backend.review.readers import READERS
 from annotation_backend.review.seen import seen_now
 from annotation_backend.review.services import decide, entries_of, next_waiting, require_reviewable
 from annotation_backend.review.signals import case_opened
 from annotation_backend.review.verdict_stages import is_decided_for, open_review, shown_reviews, why_not_theirs
 from annotation_backend.review.viewing.masks_shown import mask_shown, require_not_alone
-from annotation_backend.review.viewing.overlays import overlays_of
+from annotation_backend.review.viewing.overlays import OverlayKind, overlays_of
 from annotation_backend.review.viewing.page import KEYS, VIEWS, viewer_values
 from annotation_backend.review.viewing.slice_outlines import ShownLabel, colour_in, labels_on_slice, shown_labels
 from annotation_backend.studies.addresses import page_of
@@ -43,10 +43,18 @@ from datasets.errors import RejectedInput
 @study_page(*READERS)
 @require_GET
 def review_queue(request: HttpRequest, study: Study) -> HttpResponse:
-    """The cases of the study with a mask, the waiting ones first."""
-    portion = portion_of(request, waiting_first(study).select_related("study"))
+    """The cases of the study with a mask, those that wait first; ``?order=`` says in which order (`QueueOrder`)."""
+    order = order_of(request.GET.get("order", ""))
+    portion = portion_of(request, waiting_first(study, order).select_related("study"))
     entries = entries_of(portion.object_list)
-    context = {"entries": entries, "cases": [entry.case for entry in entries], "portion": portion}
+    context = {
+        "entries": entries,
+        "cases": [entry.case for entry in entries],
+        "portion": portion,
+        "orders": QueueOrder.choices,
+        "order": order,
+        "in_order": _words_of(order),
+    }
     return render(request, "review/queue.html", context)
 
 
@@ -77,6 +85,7 @@ def review_case(request: HttpRequest, study: Study, code: str) -> HttpResponse:
         "reviews": shown_reviews(case, signed_in_user(request)),
         "returned_count": case.labeling_tasks.filter(state=TaskState.RETURNED).count(),
         "is_radiologist": may(request, Role.RADIOLOGIST),
+        "in_order": _words_of(order_of(request.GET.get("order", ""))),
         **_standing(case, signed_in_user(request)),
     }
     context |= _viewer(request, case, cast(CaseMask | None, context.get("mask")))
@@ -118,7 +127,8 @@ def _viewer(request: HttpRequest, case: Case, mask: CaseMask | None) -> dict[str
         "not_theirs": why_not_theirs(row, signed_in_user(request)),
         "viewer": viewer,
         "viewer_json": json.dumps(viewer),
-        "overlays": overlays,
+        "overlays": [one for one in overlays if one.kind is not OverlayKind.UNCERTAINTY],
+        "unsure": [one for one in overlays if one.kind is OverlayKind.UNCERTAINTY],
         "views": VIEWS,
         "keys": KEYS,
         "finding_slices": " ".join(str(index) for index in sorted(set(found))),
@@ -128,10 +138,15 @@ def _viewer(request: HttpRequest, case: Case, mask: CaseMask | None) -> dict[str
 
 
 def _to_next(request: HttpRequest, study: Study, case: Case) -> HttpResponse:
-    following = next_waiting(study, signed_in_user(request), after=case)
-    if following is None:
-        return redirect(page_of(study, "review-queue"))
-    return redirect(page_of(study, "review-case", following.code))
+    order = order_of(request.GET.get("order", ""))
+    following = next_waiting(study, signed_in_user(request), after=case, order=order)
+    where = page_of(study, "review-queue") if following is None else page_of(study, "review-case", following.code)
+    return redirect(where + _words_of(order))
+
+
+def _words_of(order: QueueOrder) -> str:
+    """What the address of the queue or a case says of the order in which one goes on; nothing of the usual one."""
+    return "" if order is QueueOrder.CODE else f"?order={order.value}"
 
 
 def _images(case: Case) -> dict[str, str]:

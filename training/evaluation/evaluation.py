@@ -13,7 +13,7 @@ from datasets.image.mask import Mask
 from datasets.progress import Progress
 from datasets.study.cohort import CohortCase, LoadedCase, load
 from training.evaluation.results import LESIONS, CaseResult, Evaluation, RefusedCase
-from training.evaluation.sessions import SessionPlan, Step, WatchedSegmenter, scenes, session
+from training.evaluation.sessions import SessionPlan, Step, WatchedSegmenter, generator, scenes, session
 from training.measures.lesions import LesionCounts
 from training.measures.statistics import mean_sd
 from training.prompts.simulated_user import SimulatedUser
@@ -113,8 +113,7 @@ def _case_result(
     drawn = [np.zeros(case.mask.grid.shape, dtype=np.bool_) for _ in range(min(plan.seeds, 2))]
     for seed in range(plan.seeds):
         for number, scene in enumerate(found):
-            random = np.random.default_rng([seed, number, case.number])
-            last = drawn[min(seed, 1)]
+            random, last = generator(seed, number, case), drawn[min(seed, 1)]
             sessions.append(session(scene, segmenter, user, random=random, clicks=plan.clicks, drawn=last))
         seed_done()
     mask = Mask(drawn[0].astype(np.uint8), case.mask.grid)

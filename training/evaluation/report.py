@@ -9,6 +9,7 @@ from typing import Any
 
 from training.evaluation.page import NOTHING, card, html_table, number, p_value, spread, whole_page
 from training.evaluation.report_figures import Curve, bland_altman_plot, dice_by_case, dice_curves
+from training.evaluation.results import cleanings_in_words
 from training.measures.comparison import (
     Document,
     clicks_in_words,
@@ -220,6 +221,7 @@ def _method(summary: Mapping[str, Any]) -> str:
         "Seeds": ", ".join(str(seed) for seed in summary["seeds"]),
         "Sessions": f"{summary['sessions']}, {slices}",
         **_misses(summary),
+        **_cleanings(summary),
         "Empty masks": f"{summary['empty'][-1]} of {summary['sessions']} after the last click; without distances",
         "Median clicks to 0.85": _reached(summary["clicks_to_dice"]["0.85"]),
         "Median clicks to 0.90": _reached(summary["clicks_to_dice"]["0.90"]),
@@ -234,6 +236,12 @@ def _misses(summary: Mapping[str, Any]) -> dict[str, str]:
     if not (found := summary.get("misses")):
         return {}
     return {"Misses": f"{found['cases'][-1]} of {summary['evaluated']} case(s) with a Dice below {found['below']}"}
+
+
+def _cleanings(summary: Mapping[str, Any]) -> dict[str, str]:
+    """How masks of folds were cleaned; of one model its package says it."""
+    found = summary.get("cleanings")
+    return {} if found is None else {"Post-processing": cleanings_in_words(found)}
 
 
 def _times(seconds: Mapping[str, Any] | None) -> str:

@@ -18,6 +18,7 @@ from training.measures.statistics import (
     clicks_needed,
     mean_sd,
     median_of_censored,
+    over_splits,
 )
 
 CURVES = ("dice", "assd_mm", "hd95_mm", "surface_dice_1mm", "seconds")
@@ -105,6 +106,8 @@ class Evaluation:
         cases: In the order they were given.
         refused: Cases that could not be evaluated.
         splits: Of repeated random splits, the cases of each as its own model drew them; empty for all else.
+        cleanings: Of folds, the post-processing of each, the best for the other folds' cases; empty where masks are as
+            they were drawn; None for one model, whose package says it.
     """
 
     model: str
@@ -116,6 +119,7 @@ class Evaluation:
     cases: tuple[CaseResult, ...]
     refused: tuple[RefusedCase, ...] = ()
     splits: tuple[tuple[CaseResult, ...], ...] = ()
+    cleanings: tuple[str, ...] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON document: ``model``, ``cases``, ``summary``."""
@@ -147,12 +151,13 @@ class Evaluation:
             "first_request_seconds": _spread([time for case in self.cases for time in case.first_seconds]),
             "later_request_seconds": _spread([time for case in self.cases for time in case.later_seconds]),
             **({"splits": self._of_splits()} if self.splits else {}),
+            **({} if self.cleanings is None else {"cleanings": list(self.cleanings)}),
         }
 
     def _of_splits(self) -> dict[str, Any]:
         """Mean Dice of each split after the last click, and mean and standard deviation over the splits."""
-        means = [mean_sd([case.dice[-1] for case in cases]).mean for cases in self.splits]
-        return {"dice_of_each": means, "dice": asdict(mean_sd(means))}
+        found = over_splits([[case.dice[-1] for case in cases] for cases in self.splits])
+        return {"dice_of_each": list(found.of_each), "dice": asdict(found.over_splits)}
 
     def _curve(self, name: str) -> dict[str, list[Any]]:
         """Mean, standard deviation and number of cases after each number of clicks."""
@@ -193,6 +198,17 @@ class Evaluation:
             percent.pop("pearson_r")
             found[f"{name.split('_')[0]}_percent"] = percent
         return found
+
+
+def cleanings_in_words(cleanings: Sequence[str]) -> str:
+    """The post-processing of folds, as ``largest-component (folds 1, 3), none (fold 2)``, and how it was chosen."""
+    if not cleanings:
+        return "none: masks as each fold drew them"
+    found = []
+    for each in dict.fromkeys(cleanings):
+        numbers = [str(number) for number, own in enumerate(cleanings, start=1) if own == each]
+        found.append(f"{each} (fold{'s' if len(numbers) > 1 else ''} {', '.join(numbers)})")
+    return f"of each fold the best for the other folds' cases: {', '.join(found)}"
 
 
 def _sizes(case: CaseResult) -> dict[str, Any]:

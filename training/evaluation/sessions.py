@@ -83,7 +83,7 @@ class WatchedSegmenter:
         """The probability and the seconds it took."""
         started = time.perf_counter()
         answer = self._segmenter.segment(request)
-        seconds = time.perf_counter() - started
+        seconds = time.perf_counter() - started if answer.seconds is None else answer.seconds
         request.volumes[request.target].grid.require_match(answer.probability.grid, what="A segmenter's answer")
         self._versions.add(answer.model_version)
         return answer.probability, seconds
@@ -123,8 +123,7 @@ def session(
     request = scene.request
     prompts: Prompts | None = user.start(scene.truth, random)
     while prompts is not None and len(steps) < rounds:
-        slices = scene.request.slices or user.slices(prompts, PicturePlane.of(scene.truth.grid))
-        request = replace(request, prompts=prompts, slices=slices)
+        request = replace(_asked(scene, user, prompts), previous=request.previous)
         probability, seconds = segmenter.segment(request)
         predicted = np.asarray(probability.data[scene.part], dtype=np.float32) > 0.5
         drawn[scene.part] = predicted
@@ -133,6 +132,21 @@ def session(
         if len(steps) < rounds:
             prompts = user.next(scene.truth, predicted, prompts, random=random)
     return steps + [replace(steps[-1], seconds=None)] * (rounds - len(steps))
+
+
+def first_request(scene: Scene, user: SimulatedUser, random: np.random.Generator) -> SegmentationRequest:
+    """What a session asks first."""
+    return _asked(scene, user, user.start(scene.truth, random))
+
+
+def generator(seed: int, number: int, case: LoadedCase) -> np.random.Generator:
+    """The random choices of a session: of its seed, its place among those of the case, and the case's name."""
+    return np.random.default_rng([seed, number, case.number])
+
+
+def _asked(scene: Scene, user: SimulatedUser, prompts: Prompts) -> SegmentationRequest:
+    slices = scene.request.slices or user.slices(prompts, PicturePlane.of(scene.truth.grid))
+    return replace(scene.request, prompts=prompts, slices=slices)
 
 
 def _measured(predicted: NDArray[np.bool_], scene: Scene) -> Agreement:

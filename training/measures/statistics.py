@@ -32,6 +32,19 @@ class MeanSd:
 
 
 @dataclass(frozen=True)
+class SplitMeans:
+    """One measure of repeated random splits, each tried with its own model.
+
+    Args:
+        of_each: Mean over the cases of each split.
+        over_splits: Mean and standard deviation of these.
+    """
+
+    of_each: tuple[float | None, ...]
+    over_splits: MeanSd
+
+
+@dataclass(frozen=True)
 class BlandAltman:
     """Agreement of two measurements of the same things.
 
@@ -92,6 +105,18 @@ def mean_sd(values: Sequence[float | None]) -> MeanSd:
     known = _known(values)
     mean = float(known.mean()) if known.size else None
     return MeanSd(mean, float(known.std(ddof=1)) if known.size > 1 else None, int(known.size))
+
+
+def over_splits(values: Sequence[Sequence[float]]) -> SplitMeans:
+    """The mean of repeated random splits' means.
+
+    A case may be in several splits and another in none, so that the mean over cases is none of the splits.
+
+    Args:
+        values: Of each split those of its cases; a split without any is left out.
+    """
+    means = tuple(mean_sd(own).mean for own in values if len(own))
+    return SplitMeans(means, mean_sd(means))
 
 
 def bland_altman(measured: ArrayLike, reference: ArrayLike) -> BlandAltman:

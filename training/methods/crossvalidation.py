@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from datasets.errors import RejectedInput
 from datasets.files import write_json
-from datasets.study.splits.rule import SplitRule
+from datasets.study.splits.rule import SplitName, SplitRule
 from datasets.study.splits.split_case import Folds
 from training.fitting.choice import TrainingChoice
 from training.fitting.running.processes import is_first
@@ -21,6 +21,7 @@ from training.methods.loading import load_segmenter
 from training.methods.train import package_trained, train_method
 from training.model_package import read_description
 from training.segmenters.segmenter import Segmenter
+from training.table.method import Method
 
 if TYPE_CHECKING:
     from training.fitting.examples import Example
@@ -65,6 +66,42 @@ class TrainedFolds:
         """The folder of a fold's package, counted from 0."""
         return self.folder / f"fold-{number + 1}"
 
+    def fold_of(self, case: str) -> int:
+        """The first fold, from 0, that was not trained on a case.
+
+        Raises:
+            RejectedInput: The case is in no fold (``case-in-no-fold``).
+        """
+        number = next((number for number, cases in enumerate(self.folds) if case in cases), None)
+        if number is None:
+            raise RejectedInput(
+                "case-in-no-fold",
+                "The case belongs to none of the folds.",
+                remedy="Use the globs that the folds were trained with, or evaluate one final model on new cases.",
+            )
+        return number
+
+    @property
+    def method(self) -> Method:
+        """The folds' method, as the first trained one's package says it: all are of one.
+
+        Raises:
+            RejectedInput: None is trained yet (``folds-untrained``), or the package is damaged.
+        """
+        trained = (self.package(number) for number in range(len(self.folds)))
+        found = next((package for package in trained if package.exists()), None)
+        if found is None:
+            raise RejectedInput(
+                "folds-untrained", "None of the folds is trained yet.", remedy="Train at least one of them."
+            )
+        return read_description(found).method
+
+    @property
+    def are_random_splits(self) -> bool:
+        """Whether a case may be tried by several of them: the figure is then the mean over the splits."""
+        is_rule = self.rule is not None and self.rule.name is SplitName.RANDOM
+        return is_rule or any(self.tried_again)
+
     @property
     def tried_again(self) -> Folds:
         """The cases of each fold that one before it tries, too: of repeated random splits; else of none."""
@@ -90,14 +127,7 @@ class FoldSegmenters:
         Raises:
             RejectedInput: The case is in no fold, its fold was not trained yet, or the package is damaged.
         """
-        number = next((number for number, cases in enumerate(self._trained.folds) if case in cases), None)
-        if number is None:
-            raise RejectedInput(
-                "case-in-no-fold",
-                "The case belongs to none of the folds.",
-                remedy="Use the globs that the folds were trained with, or evaluate one final model on new cases.",
-            )
-        return self.of_fold(number)
+        return self.of_fold(self._trained.fold_of(case))
 
     def of_fold(self, number: int) -> Segmenter:
         """The segmenter of a fold, counted from 0.

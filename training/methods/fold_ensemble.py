@@ -7,27 +7,21 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from datasets.errors import RejectedInput
 from datasets.image.mask import Inside
-from datasets.pictures.picture_plane import PicturePlane
 from datasets.progress import Progress
-from datasets.study.splits.rule import SplitName
 from training.fitting.choice import Trained, TrainingChoice
-from training.methods.crossvalidation import FoldSegmenters, TrainedFolds
-from training.methods.needs import user_of
+from training.methods.crossvalidation import TrainedFolds
+from training.methods.held_out import HeldOutMasks
 from training.methods.train import package_trained
 from training.model_package import ModelDescription, Tensors, read_description, read_package
-from training.prompts.simulated_user import ClickUser
 from training.segmenters.postprocessing import Cleaning, best_cleaning
-from training.segmenters.segmenter import SegmentationRequest, Segmenter
 
 if TYPE_CHECKING:
     from training.fitting.examples import Example
 
-Drawn = Callable[["Example", int], Inside]
-"""Gives the mask that a model drew of a case, which has this place among all cases."""
+Drawn = Callable[["Example"], Inside]
+"""Gives the mask that the first fold drew of a case that was not trained on it."""
 
 
 def best_cleaning_of_folds(
@@ -55,7 +49,9 @@ def best_cleaning_of_folds(
     """
     if read_description(trained.package(0)).method.draws_clicked_slices:
         return Cleaning.NONE
-    return best_cleaning(_pairs(trained, examples, drawn or HeldOutMasks(trained, seed=seed), progress))
+    masks = HeldOutMasks.of(trained, seed=seed)
+    found = drawn or (lambda example: masks(example, trained.fold_of(example.case)))
+    return best_cleaning(_pairs(trained, examples, found, progress))
 
 
 def package_folds(
@@ -91,61 +87,16 @@ def package_folds(
     )
 
 
-class HeldOutMasks:
-    """Draws cases by the fold that was not trained on them, each once, after the usual prompts.
-
-    Args:
-        trained: The folds; a case of a fold that was not trained yet is refused.
-        seed: Of the prompts.
-    """
-
-    def __init__(self, trained: TrainedFolds, *, seed: int = 0) -> None:
-        self._trained = trained
-        self._seed = seed
-        self._segmenter_of = FoldSegmenters(trained)
-
-    def __call__(self, example: "Example", number: int) -> Inside:
-        """The mask of a case.
-
-        Args:
-            example: The case.
-            number: Its place among all cases, from 0.
-
-        Returns:
-            Boolean array in the shape of the case's grid.
-        """
-        random = np.random.default_rng([self._seed, number])
-        return _drawn(self._segmenter_of(example.case), example, self._trained, random)
-
-
 def _pairs(
     trained: TrainedFolds, examples: "Sequence[Example]", drawn: Drawn, progress: Progress | None
 ) -> Iterator[tuple[Inside, Inside]]:
-    if trained.rule is not None and trained.rule.name is SplitName.RANDOM:
+    if trained.are_random_splits:
         tested = {case for fold in trained.folds for case in fold}
         examples = [example for example in examples if example.case in tested]
-    for number, example in enumerate(examples):
-        yield drawn(example, number), example.mask.foreground
+    for number, example in enumerate(examples, start=1):
+        yield drawn(example), example.mask.foreground
         if progress is not None:
-            progress(number + 1, len(examples))
-
-
-def _drawn(segmenter: Segmenter, example: "Example", trained: TrainedFolds, random: np.random.Generator) -> Inside:
-    """A fold's mask of a case after the first prompts."""
-    method = read_description(trained.package(_first_trained(trained))).method
-    user = ClickUser(from_click=1) if method.is_corrected else user_of(method)
-    request = SegmentationRequest(
-        example.volumes,
-        next(iter(example.volumes)),
-        user.start(example.mask, random),
-        slice_axis=PicturePlane.of(example.mask.grid).slice_axis,
-    )
-    return np.asarray(segmenter.segment(request).probability.data) > 0.5
-
-
-def _first_trained(trained: TrainedFolds) -> int:
-    """The number of a fold that is trained: all are of one method."""
-    return next(number for number in range(len(trained.folds)) if trained.package(number).exists())
+            progress(number, len(examples))
 
 
 def _trained(description: ModelDescription, tensors: Tensors) -> Trained:

@@ -50,6 +50,7 @@ class Segmentation:
         used: Details of the answer, as plain JSON values: region, resolution, seconds by part.
         uncertainty: float32 in 0..1 on the request's grid: entropy of the mean of the model's opinions, in bits; None
             where it was not wanted, or the method has none.
+        seconds: How long it took, where it was drawn before and is only said again; else None.
     """
 
     probability: Volume
@@ -57,6 +58,7 @@ class Segmentation:
     score: float | None = None
     used: Mapping[str, Any] = field(default_factory=dict)
     uncertainty: Volume | None = None
+    seconds: float | None = None
 
 
 class Segmenter(Protocol):

@@ -1,32 +1,36 @@
-"""Initial masks: a model's predictions on slices before anybody prompted, computed once and kept in the database.
+"""Initial masks: a model's predictions on slices before anybody prompted, computed once and kept in the database, each
+with its slice of the uncertainty map (`uncertainty_maps.py`) where the model knows how unsure it is.
 
 LiteMedSAM needs a box. A contour that came with the studies gives the boxes of its slices; other slices stay empty,
 because with the whole picture as its box LiteMedSAM draws the whole limb. A trained automatic model needs no prompt.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+from django.db import transaction
 
-from annotation_backend.cases.models import Case, ImportedMask
+from annotation_backend.cases.models import Case
 from annotation_backend.cases.registration.imported import imported_label
 from annotation_backend.cases.registration.volumes import picture_plane
 from annotation_backend.inference.models import InitialMask
 from annotation_backend.inference.serving.admission import GPU_PATIENCE_SECONDS, gpu_turn
+from annotation_backend.inference.serving.mask_inputs import BOX_MARGIN_PIXELS, inputs_of
 from annotation_backend.inference.serving.segmenting import SlicePrediction, predict_slices
+from annotation_backend.inference.serving.uncertainty_maps import drop_former_maps
 from annotation_backend.registry.models import Model
-from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
-from datasets.files import canonical_json, sha256_of_bytes
+from datasets.files import sha256_of_bytes
 from datasets.image.mask import Mask
 from datasets.image.packed_mask import packed, unpacked
+from datasets.pictures.packed_levels import packed_levels
 from datasets.pictures.picture_plane import PicturePlane
 from datasets.progress import Progress
 from training.prompts.prompt import Box, Prompts
 from training.table.table import method_called
 
-BOX_MARGIN_PIXELS = 3
-"""An imported contour's box is widened by this much, as LiteMedSAM's own 3D recipe does from slice to slice."""
+_DRAWN_ANEW = ["inputs_sha256", "model_version", "score", "bits", "uncertainty", "uncertainty_sha256", "drawn"]
+"""What of a row is written again where a slice is drawn again: mask and map come and go together."""
 
 SLICES_TOGETHER = 4
 """Slices drawn around contours between two saves to the database: at most 6 s of work are lost when it is stopped."""
@@ -67,7 +71,7 @@ def stored_initial_masks(
         model: The model that drew them.
     """
     inputs, shapes = inputs_of(cases, model), {case.pk: picture_plane(case).shape for case in cases}
-    rows = InitialMask.objects.filter(case__in=[case.pk for case in cases], model=model)
+    rows = InitialMask.objects.filter(case__in=[case.pk for case in cases], model=model).defer("uncertainty")
     if indices is not None:
         rows = rows.filter(slice_index__in=indices)
     found = {}
@@ -92,12 +96,15 @@ def drawn_and_kept(case: Case, indices: Sequence[int], *, model: Model) -> Itera
         return
     [inputs] = inputs_of([case], model).values()
     for portion in _drawn(case, indices, model=model):
-        InitialMask.objects.bulk_create(
-            [_row(case, prediction, inputs) for prediction in portion],
-            update_conflicts=True,
-            unique_fields=["case", "slice_index", "model"],
-            update_fields=["inputs_sha256", "model_version", "score", "bits", "drawn"],
-        )
+        with transaction.atomic():
+            InitialMask.objects.bulk_create(
+                [_row(case, prediction, inputs) for prediction in portion],
+                update_conflicts=True,
+                unique_fields=["case", "slice_index", "model"],
+                update_fields=_DRAWN_ANEW,
+            )
+            if any(prediction.uncertainty is not None for prediction in portion):
+                drop_former_maps(case)
         yield portion
 
 
@@ -139,31 +146,8 @@ def _box_around(mask: Mask, plane: PicturePlane, index: int) -> Box | None:
     return Box((ax, ay, az), (bx, by, bz))
 
 
-def inputs_of(cases: Sequence[Case], model: Model) -> dict[int, str]:
-    """Digest of the inputs of each case's masks: registration, pictures, and the contour for models that use it."""
-    contours: dict[int, list[str]] = {case.pk: [] for case in cases}
-    if method_called(model.method).needs_contour:
-        masks = ImportedMask.objects.filter(series__case__in=list(contours))
-        for case_key, digest in masks.order_by("pk").values_list("series__case", "sha256"):
-            contours[case_key].append(digest)
-    studies = Study.objects.in_bulk({case.study_id for case in cases})  # one query, however many cases
-    drawn = {case.pk: studies[case.study_id].protocol.drawn_role(case.tissue_type) for case in cases}
-    return {
-        case.pk: sha256_of_bytes(canonical_json(_inputs(case, drawn[case.pk], contours[case.pk]))) for case in cases
-    }
-
-
-def _inputs(case: Case, drawn: str, contours: list[str]) -> Mapping[str, object]:
-    return {
-        "registration": case.images_sha256,
-        "pictures": case.picture_plane,
-        "target": drawn,
-        "contours": contours,
-        "margin": BOX_MARGIN_PIXELS,
-    }
-
-
 def _row(case: Case, prediction: SlicePrediction, inputs: str) -> InitialMask:
+    unsure = None if prediction.uncertainty is None else packed_levels(prediction.uncertainty)
     return InitialMask(
         case=case,
         slice_index=prediction.index,
@@ -172,6 +156,8 @@ def _row(case: Case, prediction: SlicePrediction, inputs: str) -> InitialMask:
         model_version=prediction.model_version,
         score=prediction.score,
         bits=packed(prediction.mask) if prediction.mask.any() else b"",
+        uncertainty=unsure,
+        uncertainty_sha256="" if unsure is None else sha256_of_bytes(unsure),
     )
 
 

@@ -16,6 +16,7 @@ from annotation_backend.registry.models import Model, PromptKind
 from annotation_backend.registry.study_fit import roles_for
 from datasets.files import sha256_of_bytes
 from datasets.image.volume import Volume
+from datasets.pictures.packed_levels import Levels, levels_of
 from training.prompts.prompt import Prompts
 from training.prompts.prompt_document import as_document
 
@@ -47,6 +48,7 @@ class SlicePrediction:
         score: The model's own estimate of its quality, where it has one.
         model: The model.
         model_version: Its name and version, and how the prompt was read.
+        uncertainty: Of each pixel, (height, width) in picture orientation, where it was wanted and the model knows it.
     """
 
     index: int
@@ -54,6 +56,7 @@ class SlicePrediction:
     score: float | None
     model: Model
     model_version: str
+    uncertainty: Levels | None = None
 
 
 def prompt_kind(prompts: Prompts) -> PromptKind:
@@ -80,7 +83,8 @@ def predict_slices(
         indices: Slices to draw on.
         prompts: A person's prompts, in millimetres; empty for an automatic prediction.
         model: The model; None for the one that serves this kind of prompt.
-        estimated: Whether an automatic model also estimates how good its masks are; it then looks at the whole case.
+        estimated: Whether an automatic model also estimates how good its masks are, and how unsure it is of each pixel;
+            it then looks at the whole case.
 
     Raises:
         RejectedInput: No model serves, or it cannot use the prompts.
@@ -89,6 +93,7 @@ def predict_slices(
     model = model or model_for(prompt_kind(prompts), case.study)
     answer = segment_case(case, prompts, model=model, slices=indices, estimated=estimated)
     probability, scores = np.asarray(answer.probability.data), _scores(answer.used)
+    unsure = None if answer.uncertainty is None else np.asarray(answer.uncertainty.data)
     predictions = [
         SlicePrediction(
             index,
@@ -96,6 +101,7 @@ def predict_slices(
             scores.get(str(index), answer.score),
             model,
             answer.model_version,
+            None if unsure is None else levels_of(plane.to_picture(unsure, index)),
         )
         for index in indices
     ]

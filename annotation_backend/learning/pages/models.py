@@ -14,6 +14,7 @@ from annotation_backend.learning.pages.runs import shown_run
 from annotation_backend.learning.retraining.asking import failed_ask, needless_ask
 from annotation_backend.learning.retraining.rules import rules_of
 from annotation_backend.learning.runs.comparing import PairedFigures, paired_figures
+from annotation_backend.learning.runs.held_out import case_means
 from annotation_backend.learning.runs.learning_curve import curves_of
 from annotation_backend.learning.runs.tracing import trace_of
 from annotation_backend.learning.runs.withdrawn import withdrawn_by_model
@@ -118,8 +119,8 @@ def _compared(first: Model, second: Model) -> dict[str, Any]:
         found = paired_figures(one, other)
     except RejectedInput as error:
         return {"refusal": error}
-    theirs = {row["case"]: row for row in other.figures}
-    rows = [(row, theirs[row["case"]]) for row in one.figures if row["case"] in theirs]
+    own, theirs = case_means(one.figures), case_means(other.figures)
+    rows = [(row, theirs[case]) for case, row in own.items() if case in theirs]
     return {"paired": found, "pairs": rows, "summaries": (one.summary, other.summary)}
 
 

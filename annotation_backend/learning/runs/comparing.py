@@ -4,7 +4,7 @@ Models are compared by the mean Dice of each patient. One is better when the mea
 95 % interval and Wilcoxon's test agrees; with fewer than six patients that test never does, and a person decides.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -146,7 +146,15 @@ def _by_patient(figures: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 
 def _are_alike(first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]], shared: Sequence[str]) -> bool:
-    """Whether patients that both have are together in one fold of the first where they are in one of the second."""
-    one, other = ({str(row["patient"]): int(row["fold"]) for row in rows} for rows in (first, second))
-    pairs = {(one[name], other[name]) for name in shared}
-    return len(pairs) == len({fold for fold, _ in pairs}) == len({fold for _, fold in pairs})
+    """Whether patients that both have are together in a fold, or random split, of the first where they are in the
+    second."""
+    return _together(first, {*shared}) == _together(second, {*shared})
+
+
+def _together(figures: Sequence[Mapping[str, Any]], shared: Set[str]) -> list[list[str]]:
+    """The patients among some that each fold holds out; whatever the folds' order."""
+    found: dict[int, set[str]] = {}
+    for row in figures:
+        if str(row["patient"]) in shared:
+            found.setdefault(int(row["fold"]), set()).add(str(row["patient"]))
+    return sorted(sorted(patients) for patients in found.values())

@@ -10,7 +10,13 @@ from annotation_backend.cases.models import Case
 from annotation_backend.labeling.models import CaseMask
 from annotation_backend.labeling.versions.standing import standing_of
 from annotation_backend.review.verdict_stages import open_review
-from annotation_backend.stages.hiding import draws_all_of, draws_alone, hidden_readings, is_blind_still
+from annotation_backend.stages.hiding import (
+    draws_all_of,
+    draws_alone,
+    draws_without_models,
+    hidden_readings,
+    is_blind_still,
+)
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import may
 
@@ -32,6 +38,24 @@ def mask_shown(request: HttpRequest, study: Study, mask_id: int) -> CaseMask:
     if is_reviewed_blind(request, mask.case) and standing_of(mask.case).mask != mask:
         raise Http404
     return get_object_or_404(CaseMask.objects.select_related("case__study").exclude(reading__in=hidden), pk=mask.pk)
+
+
+def case_with_models(request: HttpRequest, study: Study, code: str) -> Case:
+    """A case of a study, for people who may see what models say of it: their masks, and how unsure they are.
+
+    A model saw the images alone, and yet whoever draws or reviews blind is to see nothing that leads the eye.
+
+    Raises:
+        PermissionDenied: The person draws the case, and sees no models or nobody's work meanwhile.
+        Http404: There is none, or it is reviewed blind.
+    """
+    case = get_object_or_404(Case.objects.with_images(), study=study, code=code)
+    require_not_alone(request, case)
+    if draws_without_models(signed_in_user(request), case):
+        raise PermissionDenied(ALONE)
+    if is_reviewed_blind(request, case):
+        raise Http404
+    return case
 
 
 def is_reviewed_blind(request: HttpRequest, case: Case) -> bool:

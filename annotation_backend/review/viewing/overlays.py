@@ -1,7 +1,7 @@
 """The masks that a review page can lay over a case's images, as a list of values; whoever has more of them adds theirs.
 
 Each has an address that gives its label map as NIfTI on the case's grid, so that the viewer knows nothing of where a
-mask came from.
+mask came from. How unsure a model is comes the same way, as levels instead of labels.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from typing import Any
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
 from annotation_backend.inference.models import InitialMask
+from annotation_backend.inference.serving.uncertainty_maps import uncertainty_maps
 from annotation_backend.labeling.models import CaseMask
 from annotation_backend.registry.models import Model
 from annotation_backend.review.viewing.slice_outlines import colour_in
@@ -30,6 +31,8 @@ class OverlayKind(StrEnum):
     FORMER = "former"
     MODEL = "model"
     READER = "reader"
+    UNCERTAINTY = "uncertainty"
+    """No mask: how unsure a model is, of which the page shows what reaches the values of `UNSURE`."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,14 @@ class OverlayLabel:
     value: int
     name: str
     colour: str
+
+
+UNSURE = (
+    OverlayLabel(64, "from 0.25", "#0ca678"),
+    OverlayLabel(128, "from 0.5", "#38d9a9"),
+    OverlayLabel(191, "from 0.75", "#96f2d7"),
+)
+"""Steps of an uncertainty map that are told apart, of 255: by their hatching, and by their colour."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +89,8 @@ def overlays_of(case: Case, mask: CaseMask | None, *, person: User, is_blind: bo
     counts = [] if mask is None else [_of_mask(mask, OverlayKind.COUNTS, "The mask that counts", is_shown=True)]
     if is_blind:
         return counts
-    models = [] if draws_without_models(person, case) else _models(case)
-    return [*counts, *_former(case, mask), *models, *_readers(case, person)]
+    models, unsure = ([], []) if draws_without_models(person, case) else (_models(case), _uncertainty(case))
+    return [*counts, *_former(case, mask), *models, *_readers(case, person), *unsure]
 
 
 def former_masks(case: Case, mask: CaseMask | None) -> Sequence[CaseMask]:
@@ -138,4 +149,18 @@ def _models(case: Case) -> list[Overlay]:
             meaning,
         )
         for model in Model.objects.filter(pk__in=drew).order_by("-pk")
+    ]
+
+
+def _uncertainty(case: Case) -> list[Overlay]:
+    """How unsure each model is that drew the case, where that was kept; drawn beneath all masks."""
+    return [
+        Overlay(
+            f"unsure-{found.model.pk}",
+            OverlayKind.UNCERTAINTY,
+            f"How unsure {found.model} is",
+            page_of(case.study, "review-uncertainty", case.code, found.model.pk),
+            UNSURE,
+        )
+        for found in (uncertainty_maps(case) if case.picture_plane else ())
     ]

@@ -33,6 +33,7 @@ KEYS = (
     ("C", "pin a comment where the cross stands"),
     ("M", "the mask that counts, on and off"),
     ("F P O", "a former version, a model's mask, another reader's"),
+    ("H", "how unsure a model is, on and off"),
     ("G", "outlines or filled"),
     ("X", "diameters"),
     ("E Z", "correct the mask with a pen, where the stage allows it; take a stroke back"),

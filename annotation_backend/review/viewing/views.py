@@ -1,25 +1,24 @@
 """What the viewer of a review page fetches: images, masks and numbers, each for people who read reviews."""
 
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_GET
 
 from annotation_backend.accounts.permissions import signed_in_user
-from annotation_backend.cases.models import Case, CaseImage
+from annotation_backend.cases.models import CaseImage
 from annotation_backend.cases.stored.digests import whole_bytes
 from annotation_backend.cases.stored.files import image_file
 from annotation_backend.history.models import EventKind
 from annotation_backend.history.recording import record
+from annotation_backend.inference.serving.uncertainty_maps import uncertainty_maps
 from annotation_backend.labeling.versions.stored_masks import mask_file
 from annotation_backend.registry.models import Model
 from annotation_backend.review.readers import READERS
 from annotation_backend.review.verdict_stages import open_review
 from annotation_backend.review.viewing.figures import figures_of, former_of
-from annotation_backend.review.viewing.masks_shown import ALONE, is_reviewed_blind, mask_shown, require_not_alone
+from annotation_backend.review.viewing.masks_shown import case_with_models, mask_shown
 from annotation_backend.review.viewing.overlays import readers_masks
-from annotation_backend.review.viewing.volumes import model_answer, stored_answer
-from annotation_backend.stages.hiding import draws_without_models
+from annotation_backend.review.viewing.volumes import model_answer, stored_answer, uncertainty_answer
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import study_page
 
@@ -37,14 +36,20 @@ def volume(request: HttpRequest, study: Study, code: str, role: str) -> HttpResp
 @require_GET
 def model_mask(request: HttpRequest, study: Study, code: str, pk: int) -> HttpResponseBase:
     """What a model drew of a case before anybody prompted."""
-    case = get_object_or_404(Case.objects.with_images(), study=study, code=code)
-    require_not_alone(request, case)
-    if draws_without_models(signed_in_user(request), case):
-        raise PermissionDenied(ALONE)
-    if is_reviewed_blind(request, case):
-        raise Http404
+    case = case_with_models(request, study, code)
     model = get_object_or_404(Model.objects.filter(initial_masks__case=case).distinct(), pk=pk)
     return model_answer(request, case, model)
+
+
+@study_page(*READERS)
+@require_GET
+def uncertainty_map(request: HttpRequest, study: Study, code: str, pk: int) -> HttpResponseBase:
+    """How unsure a model is of each voxel of a case that it drew before anybody prompted."""
+    case = case_with_models(request, study, code)
+    found = next((one for one in uncertainty_maps(case) if one.model.pk == pk), None)
+    if found is None:
+        raise Http404
+    return uncertainty_answer(request, found)
 
 
 @study_page(*READERS)

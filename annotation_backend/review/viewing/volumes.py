@@ -11,6 +11,7 @@ from annotation_backend.cases.models import Case
 from annotation_backend.cases.registration.volumes import picture_plane
 from annotation_backend.cases.stored.digests import StoredFile, whole_file
 from annotation_backend.inference.serving.initial_masks import stored_initial_masks
+from annotation_backend.inference.serving.uncertainty_maps import UncertaintyMap
 from annotation_backend.registry.models import Model
 from datasets.files import canonical_json, sha256_of_bytes
 from datasets.formats.nifti import encode
@@ -45,6 +46,18 @@ def model_answer(request: HttpRequest, case: Case, model: Model) -> HttpResponse
     if _is_known(request, digest):
         return _marked(HttpResponseNotModified(), digest)
     return _marked(_nifti(encode(data, plane.grid.affine, is_working_copy=True)), digest)
+
+
+def uncertainty_answer(request: HttpRequest, found: UncertaintyMap) -> HttpResponseBase:
+    """A model's uncertainty map as 0 to 255; what the browser has already is not read again.
+
+    Raises:
+        DamagedFile: It is not the one that was written (``uncertainty-damaged``).
+    """
+    if _is_known(request, found.sha256):
+        return _marked(HttpResponseNotModified(), found.sha256)
+    content = encode(found.levels(), picture_plane(found.case).grid.affine, is_working_copy=True)
+    return _marked(_nifti(content), found.sha256)
 
 
 def _is_known(request: HttpRequest, digest: str) -> bool:

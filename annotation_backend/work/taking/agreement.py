@@ -66,7 +66,7 @@ def _against_model(case: Case) -> float | None:
         return None
     label, shape = case.protocol.learned_label.name, picture_plane(case).shape
     stored = {row.annotation_id: row for row in VersionMasks.objects.filter(annotation__in=saves.values())}
-    drafts = InitialMask.objects.filter(case=case, model=newest, slice_index__in=saves)
+    drafts = InitialMask.objects.filter(case=case, model=newest, slice_index__in=saves).only("slice_index", "bits")
     overlap = drawn_count = draft_count = compared = 0
     for draft in drafts:
         masks = stored.get(saves[draft.slice_index].pk)

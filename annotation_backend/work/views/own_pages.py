@@ -11,6 +11,7 @@ from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.permissions import signed_in_user
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.views.versions import task_url
+from annotation_backend.review.queue_order import QueueOrder
 from annotation_backend.stages.assigning import give_back, renew
 from annotation_backend.stages.models import Assignment, AssignmentState
 from annotation_backend.studies.addresses import page_of
@@ -100,7 +101,10 @@ def next_case(request: HttpRequest, study: Study) -> HttpResponse:
         return redirect(page_of(study, "my-work"))
     messages.info(request, f"{found.row.case.code}: {found.why}.")
     decides = found.row.rules is not None and found.row.rules.does is StageWork.ADJUDICATE
-    return redirect(page_of(study, "adjudication" if decides else "review-case", found.row.case.code))
+    if decides:
+        return redirect(page_of(study, "adjudication", found.row.case.code))
+    goes_on = f"?order={QueueOrder.UNCERTAINTY.value}" if order is Order.UNCERTAINTY else ""
+    return redirect(page_of(study, "review-case", found.row.case.code) + goes_on)
 
 
 @study_page()

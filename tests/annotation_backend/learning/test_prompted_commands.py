@@ -114,7 +114,7 @@ def test_each_random_split_draws_all_of_its_cases(
         shutil.copytree(trained[0] / f"fold-{number}", tmp_path / f"fold-{number}")
     (tmp_path / "folds.json").write_text(json.dumps({"folds": splits}))
     arguments = ("--cohort", cohort, *GLOBS, "--seeds", 1, "--only")
-    _, found = run("evaluate_model", tmp_path, *arguments, "P1,P2,P3")
+    _, found = run("evaluate_model", tmp_path, *arguments, "P1,P2,P3", "--raw")
     means = []
     for number, cases in enumerate(splits, start=1):
         _, own = run("evaluate_model", tmp_path / f"fold-{number}", *arguments, ",".join(cases))
@@ -129,7 +129,7 @@ def test_each_random_split_draws_all_of_its_cases(
 @pytest.mark.slow
 def test_each_case_is_drawn_by_the_fold_that_never_saw_it(trained: tuple[Path, dict[str, Any]], cohort: Path) -> None:
     folder, document = trained
-    status, found = run("evaluate_model", folder, "--cohort", cohort, *GLOBS, "--seeds", 1)
+    status, found = run("evaluate_model", folder, "--cohort", cohort, *GLOBS, "--seeds", 1, "--raw")
     assert status == 0
     assert found["model"] == f"{folder.name} (2 folds)"
     assert found["summary"]["folds"] == document["folds"]

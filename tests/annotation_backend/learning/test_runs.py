@@ -275,7 +275,7 @@ def test_the_cleaning_of_a_fold_is_chosen_on_the_others(monkeypatch: pytest.Monk
         ],
     )
     tried = held_out.HeldOut(run, TrainedFolds(tmp_path, (("C1",), ("C2",))), found, 0)
-    monkeypatch.setattr(held_out.HeldOut, "drawn", lambda *_asked: near | far)
+    monkeypatch.setattr(held_out.HeldOut, "_drawn", lambda *_asked: near | far)
     tried.clean()
     dice = {row["case"]: row["dice"] for row in run.figures}
     assert dice == {"C1": 0.9818, "C2": pytest.approx(2 * 27 / (27 + 28), abs=1e-4)}

@@ -17,10 +17,12 @@ from annotation_backend.review.models import Comment, Review
 from annotation_backend.stages.flow import follow
 from annotation_backend.studies.models import Study
 from datasets.formats.nifti import read_mask
+from tests.annotation_backend.inference.unsure_masks import unsure_mask
 from tests.annotation_backend.review.test_corrections import CORRECTING
 from tests.annotation_backend.support.addresses import page_at
 from tests.annotation_backend.support.label_studio_page import browser_page, require_chromium
 from tests.annotation_backend.support.records import accounts, published, registered_case, saved, signed_in, the_study
+from tests.annotation_backend.support.segmenters import known_model
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -39,6 +41,7 @@ def people(live_server, monkeypatch, settings, tmp_path) -> dict[Role, User]:
     found = accounts()
     for number, code in enumerate(("C0001", "C0002"), start=1):
         _drawn(registered_case(code), number=number)
+    unsure_mask(Case.objects.get(code="C0001"), known_model(), index=3)
     return found
 
 
@@ -136,8 +139,43 @@ def test_slices_findings_and_changes_are_reached_by_keys_and_buttons(page: Page)
     assert not page.locator("dialog").is_visible()
 
 
+def test_how_unsure_a_model_is_is_switched_on_by_a_key_and_told_in_words(page: Page) -> None:
+    """The case's map is on slice 3: ever less sure to the picture's right."""
+    panel, box = page.locator("[data-unsure]"), page.locator("[data-unsure] input")
+    assert not box.is_checked()
+    assert not panel.get_by_text("Least sure on").is_visible()
+    page.keyboard.press("End")
+    page.keyboard.press("h")
+    panel.get_by_role("button", name="slice 3").wait_for()
+    assert box.is_checked()
+    assert _said(page) == "How unsure the model is: least sure on slice 3."
+    assert panel.get_by_role("button").all_text_contents() == ["slice 3"]
+    here = panel.locator("[data-unsure-here]")
+    assert here.text_content() == "At the cross: 0.00 of 1."
+    panel.get_by_role("button", name="slice 3").press("Enter")
+    assert _slice(page) == 3
+    drawn = page.locator(".review-canvas canvas").screenshot()
+    canvas = page.locator(".review-canvas canvas").bounding_box()
+    assert canvas is not None
+    values = set()
+    for share in (0.1, 0.2, 0.3, 0.4, 0.5):
+        page.mouse.click(canvas["x"] + share * canvas["width"], canvas["y"] + 0.5 * canvas["height"])
+        values.add(float((here.text_content() or "").split()[3]))
+    assert max(values) > 0.5 > min(values)
+    box.focus()
+    page.keyboard.press("Space")
+    assert (box.is_checked(), here.text_content()) == (False, "")
+    assert page.locator(".review-canvas canvas").screenshot() != drawn
+    page.keyboard.press("n")
+    page.wait_for_url("**/C0002/")
+    _wait(page)
+    page.keyboard.press("h")
+    assert _said(page) == "No model has said how unsure it is of this case."
+    assert page.locator("[data-unsure]").count() == 0
+
+
 def test_nothing_is_fetched_twice(page: Page) -> None:
-    for key in "fmwgbx":
+    for key in "fmwgbxhhh":
         page.keyboard.press(key)
         page.wait_for_timeout(200)
     names = page.evaluate("performance.getEntriesByType('resource').map(one => one.name)")
@@ -170,6 +208,8 @@ def test_the_pen_keeps_a_version_of_the_reviewer(page: Page, people: dict[Role, 
 
 
 def test_axe_finds_nothing_on_the_review_page_and_its_comments(page: Page, live_server) -> None:
+    page.keyboard.press("h")
+    page.get_by_role("button", name="slice 3").wait_for()
     page.keyboard.press("c")
     page.keyboard.type("Look.")
     page.keyboard.press("Control+Enter")

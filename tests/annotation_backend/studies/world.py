@@ -12,7 +12,6 @@ from django.test import Client
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Case, Ingest, IngestPatient, Patient
-from annotation_backend.inference.models import InitialMask
 from annotation_backend.labeling.models import AnnotationFinding, CaseMask, FindingKind, StudioChange, Subject
 from annotation_backend.labeling.versions.assembly import assemble
 from annotation_backend.learning.models import Run, RunStatus, Snapshot
@@ -29,6 +28,7 @@ from annotation_backend.studies.people import give_role
 from datasets.files import sha256_of_bytes, write_bytes
 from datasets.release.build import build_release
 from datasets.study.stage import AssignedBy
+from tests.annotation_backend.inference.unsure_masks import unsure_mask
 from tests.annotation_backend.support.addresses import PLAIN, Address
 from tests.annotation_backend.support.records import published, registered_case, saved, second_study, signed_in
 from tests.datasets.release.samples import SETTINGS, write_cases
@@ -93,11 +93,12 @@ def filled(name: str, folder: Path, *, number: int) -> Filled:
     IngestPatient.objects.create(ingest=ingest, patient=case.patient, case=case, outcome="new", reference="x")
     model = _model(study)
     run = _run(study, model, case)
-    InitialMask.objects.create(case=case, slice_index=2, model=model, inputs_sha256="x", bits=b"x")
+    unsure_mask(case, model, bits=b"x")
     said = pin(case, people[Role.RADIOLOGIST], voxel=[1, 1, 2], text=f"pinned in {name}", mask=mask)
     assign(begin(case)[0], people[Role.ANNOTATOR], [3], how=AssignedBy.HAND, why=f"why of {name}")
     values = _values(study, mask, _release(study, folder), finding, change)
-    values |= {"review-comment": {"pk": said.pk}, "review-model-mask": {"pk": model.pk}}
+    values |= {"review-comment": {"pk": said.pk}}
+    values |= {name: {"pk": model.pk} for name in ("review-model-mask", "review-uncertainty")}
     values |= {name: {"pk": model.pk} for name in ("model-page", "model-trace", "model-promote")}
     values |= {name: {"pk": run.pk} for name in ("run-page", "run-picture")}
     return Filled(study, people, values)

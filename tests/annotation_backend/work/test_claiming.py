@@ -11,7 +11,7 @@ from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.exclusion import exclude
 from annotation_backend.cases.models import Case
 from annotation_backend.inference.models import InitialMask
-from annotation_backend.inference.serving.initial_masks import inputs_of
+from annotation_backend.inference.serving.mask_inputs import inputs_of
 from annotation_backend.labeling.models import LabelingTask
 from annotation_backend.labeling.versions.assembly import assemble
 from annotation_backend.registry.models import Model, Promotion, PromptKind

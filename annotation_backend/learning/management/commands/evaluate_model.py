@@ -18,11 +18,13 @@ from annotation_backend.learning.trial import (
     evaluate_model,
     refusals,
     require_clicks_for,
+    require_folds_for,
     require_names,
 )
 from annotation_backend.registry.tried_models import named_model
 from datasets.errors import RejectedInput
 from datasets.files import write_bytes
+from training.evaluation.results import cleanings_in_words
 from training.prompts.simulated_clicks import ClickRule
 
 
@@ -51,6 +53,11 @@ class Command(MaskloopCommand):
         )
         parser.add_argument("--slices-per-case", type=int, metavar="N", help="most slices of each case")
         parser.add_argument(
+            "--raw",
+            action="store_true",
+            help="of folds: masks as each fold draws them, without the post-processing that is best for the others",
+        )
+        parser.add_argument(
             "--against", nargs="+", default=[], metavar="[NAME=]MODEL", help="other models, compared in pairs"
         )
         parser.add_argument(
@@ -73,6 +80,8 @@ class Command(MaskloopCommand):
             require_names(models)
         if options["user"]:
             require_clicks_for(models)
+        if options["raw"]:
+            require_folds_for(models)
         given = EvaluationCohort(
             options["cohort"],
             options["image_glob"],
@@ -121,6 +130,8 @@ class Command(MaskloopCommand):
             found = splits["dice"]
             around = "" if found["sd"] is None else f" ± {found['sd']:.3f}"
             self.say(f"  Dice {found['mean']:.3f}{around} over {found['n']} random splits, each drawn by its own model")
+        if (cleanings := summary.get("cleanings")) is not None:
+            self.say(f"  post-processing: {cleanings_in_words(cleanings)}")
         worst = summary["worst"]
         self.say(f"  worst: {worst['case']}, {worst['dice']:.3f}")
 
@@ -170,4 +181,5 @@ def _plan(options: dict[str, Any]) -> EvaluationPlan:
         per_slice=options["per_slice"],
         slices_per_case=options["slices_per_case"],
         with_depth=options["box_with_depth"],
+        is_cleaned=not options["raw"],
     )

@@ -1,5 +1,6 @@
 // Masks drawn into the viewer's one layer of labels: as outlines or filled, each of its own colour and its own stroke, so
-// that two masks are told apart without colour too: solid counts, dashes are a former version, dots a model's.
+// that two masks are told apart without colour too: solid counts, dashes are a former version, dots a model's. How unsure
+// a model is lies beneath them as hatching: wide, narrow, crossed.
 
 const STROKES = {
   counts: () => true,
@@ -7,6 +8,11 @@ const STROKES = {
   model: (a, b) => ((a + b) & 3) === 0,
   reader: (a, b) => ((a - b) & 7) < 4,
 };
+const HATCHINGS = [
+  (a, b) => (a + b) % 6 === 0,
+  (a, b) => (a + b) % 3 === 0,
+  (a, b) => (a + b) % 3 === 0 || (a - b) % 3 === 0,
+];
 const TINTS = { counts: null, former: [255, 255, 255, 0.55], model: [51, 154, 240, 0.75], reader: [177, 151, 252, 0.75] };
 const MARK = [255, 236, 153];
 const MARK_RADIUS = 5;
@@ -58,10 +64,18 @@ export function boxOf(labels, shape) {
   return high[0] ? { low, high } : null;
 }
 
+/** Which voxels of a mask are drawn where it is not outlined: all, or hatched the denser the higher its value. */
+function hatching({ kind, labels }) {
+  if (kind !== "uncertainty") return null;
+  const values = labels.map((label) => label.value).sort((one, other) => one - other);
+  return (label, a, b) => HATCHINGS[values.indexOf(label)](a, b);
+}
+
 /** Draws a mask into the bitmap; in outlines, only voxels near another label in their slice: lines stay visible on fine grids. */
 export function draw(bitmap, overlay, geometry, { filled, axis }) {
   const { map: labels, box, indices, kind } = overlay;
   if (!box) return;
+  const hatched = hatching(overlay);
   const { steps, start } = geometry.walk();
   const { strides, native } = geometry;
   const [one, other] = [0, 1, 2].filter((each) => each !== axis);
@@ -74,7 +88,9 @@ export function draw(bitmap, overlay, geometry, { filled, axis }) {
         const at = voxel[0] + strides[1] * voxel[1] + strides[2] * voxel[2];
         const label = labels[at];
         if (label === 0) continue;
-        if (!filled) {
+        if (hatched) {
+          if (!hatched(label, Math.floor(voxel[one] / wide), Math.floor(voxel[other] / wide))) continue;
+        } else if (!filled) {
           const inner = voxel[one] >= wide && voxel[one] < native[one] - wide && voxel[other] >= wide && voxel[other] < native[other] - wide
             && labels[at - wide * strides[one]] === label && labels[at + wide * strides[one]] === label
             && labels[at - wide * strides[other]] === label && labels[at + wide * strides[other]] === label

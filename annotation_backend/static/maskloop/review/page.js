@@ -4,6 +4,7 @@ import { Comments } from "./comments.js";
 import { listen } from "./keys.js";
 import { Numbers } from "./numbers.js";
 import { Pen } from "./pen.js";
+import { Unsure } from "./uncertainty.js";
 import { Viewer } from "./viewer.js";
 import { windowOf } from "./windows.js";
 
@@ -17,6 +18,7 @@ const viewer = new Viewer(values, canvas, root.dataset.font);
 const numbers = new Numbers(find("numbers"), viewer);
 const comments = new Comments(find("pinned"), viewer, values.comments, root.dataset.token);
 const pen = find("pen") ? new Pen(find("pen"), viewer, { token: root.dataset.token, say }) : null;
+const unsure = find("unsure") ? new Unsure(find("unsure"), viewer, say) : null;
 const RELOAD_MS = 4000;
 let stop = -1;
 
@@ -65,9 +67,9 @@ function largestChange() {
   return say(`Slice ${numbers.change.slice} changed most against the former version: ${numbers.change.mm2} mm².`);
 }
 
-function toggleKind(kind) {
+function toggleKind(kind, none = "The case has no such mask.") {
   const found = root.querySelectorAll(`input[data-overlay][data-kind=${kind}]`);
-  if (!found.length) return say("The case has no such mask.");
+  if (!found.length) return say(none);
   const checked = [...found].find((box) => box.checked);
   (checked || found[0]).click();
   return undefined;
@@ -91,9 +93,10 @@ function setUpSwitches() {
     box.addEventListener("change", async () => {
       try {
         await viewer.toggle(overlay);
+        if (overlay.kind === "uncertainty") unsure.changed();
       } catch {
         overlay.is_shown = box.checked = false;
-        say("This mask could not be fetched.");
+        say(overlay.kind === "uncertainty" ? "How unsure the model is could not be fetched." : "This mask could not be fetched.");
       }
     });
   });
@@ -172,6 +175,7 @@ function setUpKeys(swap) {
     d: nextStop, l: largestChange, ArrowUp: step(1), ArrowRight: step(1), k: step(1), ArrowDown: step(-1), ArrowLeft: step(-1), j: step(-1),
     PageUp: step(5), PageDown: step(-5), Home: () => viewer.goToSlice(0), End: () => viewer.goToSlice(values.plane.count - 1),
     m: () => toggleKind("counts"), f: () => toggleKind("former"), p: () => toggleKind("model"), o: () => toggleKind("reader"),
+    h: () => toggleKind("uncertainty", "No model has said how unsure it is of this case."),
     g: () => press("filled"), w: turnView, b: swap, x: () => press("measure"), "+": () => viewer.zoom(1.25), "=": () => viewer.zoom(1.25),
     "-": () => viewer.zoom(0.8), 0: () => viewer.zoom(0), "?": () => press("help"),
     e: () => { if (pen) pen.begin(); else say("This stage does not correct masks: return the case with a comment."); },
@@ -192,6 +196,7 @@ async function begin() {
     find("slice").value = index;
     find("number").textContent = `${index} of 0–${values.plane.count - 1}`;
     if (numbers.curve) numbers.curve.show(index);
+    if (unsure) unsure.moved(voxel);
   };
   setUpSwitches();
   const windows = setUpWindows();

@@ -3,6 +3,7 @@
 import { Geometry } from "./geometry.js";
 import { readLabels } from "./nifti.js";
 import { boxOf, colourTable, draw, mark } from "./outlines.js";
+import { stepped } from "./uncertainty.js";
 import { windowOf } from "./windows.js";
 
 const VIEWS = { planes: 3, axial: 0, coronal: 1, sagittal: 2, rendering: 4 };
@@ -76,8 +77,9 @@ export class Viewer {
   hold(overlay, buffer) {
     const { head, labels } = readLabels(buffer);
     overlay.head = head;
-    overlay.map = labels;
-    overlay.box = boxOf(labels, this.geometry.native);
+    overlay.levels = labels;
+    overlay.map = overlay.kind === "uncertainty" ? stepped(labels, overlay.labels) : labels;
+    overlay.box = boxOf(overlay.map, this.geometry.native);
   }
 
   /** The middle of the mask that counts, or of the image. */

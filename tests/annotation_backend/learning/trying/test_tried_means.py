@@ -45,7 +45,7 @@ def test_a_mean_draws_each_case_by_the_folds_that_never_saw_it(cohort: Path, tmp
     one = write_folds(tmp_path / "one", FOLDS, seed=1)
     other = write_folds(tmp_path / "other", FOLDS[::-1], seed=7, kinds=("t2",))
     given = f"mean={one.folder}+{other.folder}"
-    asked = ("--cohort", cohort, *BOTH, "--clicks", 0, "--seeds", 1)
+    asked = ("--cohort", cohort, *BOTH, "--clicks", 0, "--seeds", 1, "--raw")
     status, found = run("evaluate_model", given, *asked)
     assert status == 0
     summary = found["summary"]

@@ -1,16 +1,16 @@
-"""Whoever reviews blind sees the mask that counts, and neither its former versions nor a model's, by no address."""
+"""Whoever reviews blind sees the mask that counts, and neither its former versions nor a model's nor how unsure
+that was, by no address."""
 
 import pytest
 
 from annotation_backend.accounts.models import Role, User
-from annotation_backend.inference.models import InitialMask
-from annotation_backend.inference.serving.initial_masks import inputs_of
 from annotation_backend.labeling.models import CaseMask, LabelingTask
 from annotation_backend.labeling.versions.assembly import assemble
 from annotation_backend.labeling.versions.standing import standing_of
 from annotation_backend.stages.flow import follow
 from annotation_backend.studies.models import Study
 from datasets.image.packed_mask import packed
+from tests.annotation_backend.inference.unsure_masks import unsure_mask
 from tests.annotation_backend.support.addresses import page_at
 from tests.annotation_backend.support.records import drawn, saved, signed_in
 from tests.annotation_backend.support.segmenters import known_model
@@ -27,6 +27,10 @@ def _statuses(person: User, mask: CaseMask) -> set[int]:
     return {browser.get(page).status_code for page in pages}
 
 
+def _answers(person: User, addresses: list[str]) -> set[int]:
+    return {signed_in(person).get(address).status_code for address in addresses}
+
+
 @pytest.mark.parametrize("is_blind", [True, False])
 def test_former_masks_and_models(mask: CaseMask, people: dict[Role, User], study: Study, *, is_blind: bool) -> None:
     if is_blind:
@@ -38,13 +42,13 @@ def test_former_masks_and_models(mask: CaseMask, people: dict[Role, User], study
     assert counting is not None
     follow(former.case, standing_of(former.case).drawn)
     model = known_model()
-    [inputs] = inputs_of([former.case], model).values()
-    row = {"case": former.case, "model": model, "inputs_sha256": inputs, "model_version": "bright-1"}
-    InitialMask.objects.create(slice_index=2, bits=packed(drawn()), **row)
-    of_the_model = page_at("review-model-mask", "C0001", model.pk)
+    unsure_mask(former.case, model, bits=packed(drawn()))
+    of_the_model = [page_at(name, "C0001", model.pk) for name in ("review-model-mask", "review-uncertainty")]
     radiologist, manager = people[Role.RADIOLOGIST], people[Role.DATA_MANAGER]
     assert _statuses(radiologist, counting) == {200}
     assert _statuses(radiologist, former) == ({404} if is_blind else {200})
-    assert signed_in(radiologist).get(of_the_model).status_code == (404 if is_blind else 200)
+    assert _answers(radiologist, of_the_model) == ({404} if is_blind else {200})
     assert _statuses(manager, former) == {200}
-    assert signed_in(manager).get(of_the_model).status_code == 200
+    assert _answers(manager, of_the_model) == {200}
+    page = signed_in(radiologist).get(page_at("review-case", "C0001")).content.decode()
+    assert ("data-unsure" in page) is not is_blind

@@ -8,12 +8,14 @@ from django.test import Client
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import CaseImage
+from annotation_backend.cases.registration.volumes import picture_plane
 from annotation_backend.inference.models import InitialMask
-from annotation_backend.inference.serving.initial_masks import inputs_of
+from annotation_backend.inference.serving.mask_inputs import inputs_of
 from annotation_backend.labeling.models import CaseMask
 from datasets.files import write_bytes
-from datasets.formats.nifti import read_mask
+from datasets.formats.nifti import read_mask, read_volume
 from datasets.image.packed_mask import packed
+from tests.annotation_backend.inference.unsure_masks import levels_on, unsure_mask
 from tests.annotation_backend.support.addresses import page_at
 from tests.annotation_backend.support.records import drawn, signed_in
 from tests.annotation_backend.support.segmenters import known_model
@@ -77,3 +79,39 @@ def test_a_models_masks_are_one_label_map(mask: CaseMask, radiologist: Client, t
     assert "The model&#x27;s: bright-1" in page or "The model&#x27;s: bright" in page
     again = radiologist.get(answer.wsgi_request.path, headers={"if-none-match": answer["ETag"]})
     assert again.status_code == 304
+
+
+def test_how_unsure_a_model_is_comes_as_levels_on_the_cases_grid(mask: CaseMask, radiologist: Client, tmp_path) -> None:
+    model = known_model()
+    unsure_mask(mask.case, model)
+    address = page_at("review-uncertainty", "C0001", model.pk)
+    answer = radiologist.get(address)
+    write_bytes(tmp_path / "unsure.nii.gz", answer.content)
+    found = read_volume(tmp_path / "unsure.nii.gz")
+    assert found.grid.matches(read_mask(mask.path).grid)
+    plane = picture_plane(mask.case)
+    assert np.array_equal(plane.to_picture(np.asarray(found.data), 2), levels_on(mask.case))
+    assert not np.delete(np.asarray(found.data), 2, axis=plane.slice_axis).any()
+    assert radiologist.get(address, headers={"if-none-match": answer["ETag"]}).status_code == 304
+    page = radiologist.get(page_at("review-case", "C0001")).content.decode()
+    assert "How unsure bright-1 is" in page
+    InitialMask.objects.update(uncertainty=b"damaged")
+    broken = radiologist.get(address, headers={"accept": "*/*"})
+    assert (broken.status_code, b"[uncertainty-damaged]" in broken.content) == (409, True)
+
+
+def test_without_a_map_nothing_is_shown(mask: CaseMask, radiologist: Client, people: dict[Role, User]) -> None:
+    """Of a former version's prediction, of another registration's, and for who only draws."""
+    model = known_model()
+    row = unsure_mask(mask.case, model)
+    address = page_at("review-uncertainty", "C0001", model.pk)
+    assert signed_in(people[Role.ANNOTATOR]).get(address).status_code == 403
+    assert signed_in(people[Role.DATA_MANAGER]).get(address).status_code == 200
+    for change in ({"uncertainty": None, "uncertainty_sha256": ""}, {"inputs_sha256": "of others"}):
+        InitialMask.objects.filter(pk=row.pk).update(**change)
+        assert radiologist.get(address).status_code == 404
+        assert "data-unsure" not in radiologist.get(page_at("review-case", "C0001")).content.decode()
+        InitialMask.objects.filter(pk=row.pk).update(
+            uncertainty=row.uncertainty, uncertainty_sha256=row.uncertainty_sha256, inputs_sha256=row.inputs_sha256
+        )
+    assert radiologist.get(address).status_code == 200
