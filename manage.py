@@ -10,8 +10,9 @@ NOT_FIT = 3
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
 
-WITHOUT_INSTALLATION = ("check_protocol", "convert_export", "convert_medsam", "create_study", "evaluate_model",
-                        "list_studies", "migrate", "report_models", "segment_volume", "train_model",
+WITHOUT_INSTALLATION = ("check_protocol", "compare_releases", "convert_export", "convert_medsam", "create_study",
+                        "evaluate_model", "export_release", "list_studies", "migrate", "report_models",
+                        "segment_volume", "train_model",
                         "verify_release")  # fmt: skip
 """Commands that work in a fresh checkout, where nobody needs a secret yet: on files, or on an empty database."""
 

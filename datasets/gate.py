@@ -7,7 +7,6 @@ declared size is compared with a `Budget` and with the bytes that are there, com
 
 import os
 import stat
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -18,9 +17,9 @@ from isal import isal_zlib
 
 from datasets.errors import ProgramFault, RejectedInput
 from datasets.finding import Finding, Level
+from datasets.inflating import Inflating
 
 _PIECE_BYTES = 1 << 16
-_GZIP_MAGIC = b"\x1f\x8b"
 _COPY_AGAIN = "Export or copy the file again."
 _RAISE_BUDGET = "Check that the file is what it should be; if it is, read it with a larger budget."
 
@@ -138,87 +137,35 @@ def require_affordable(declared_bytes: int, *, compressed_bytes: int | None, bud
         _require_ratio(declared_bytes, compressed_bytes, budget)
 
 
-class Inflated:
-    """The bytes inside a deflated stream, in pieces of bounded size; gzip's checksums are verified.
+class FastInflating(Inflating):
+    """`Inflating` by isal, which is two to three times as fast as zlib."""
+
+    def engine(self, wbits: int) -> "isal_zlib.Decompress":
+        """As of `Inflating`."""
+        return isal_zlib.decompressobj(wbits=wbits)
+
+
+class Inflated(FastInflating):
+    """The bytes inside a deflated stream, within a budget.
 
     Args:
         stream: At the first compressed byte.
-        is_gzip: gzip members (RFC 1952), one behind the other; otherwise bare deflate (RFC 1951).
+        is_gzip: As of `Inflating`.
         compressed_bytes: How many compressed bytes there are.
-        budget: Limits on the inflated bytes.
+        budget: Limits on the inflated bytes; more are refused (``inflation-ratio``, ``inflated-too-large``).
     """
 
     def __init__(self, stream: BinaryIO, *, is_gzip: bool, compressed_bytes: int, budget: Budget) -> None:
-        self._stream = stream
-        self._is_gzip = is_gzip
+        super().__init__(stream, is_gzip=is_gzip)
         self._compressed_bytes = compressed_bytes
         self._budget = budget
-        self._waiting = b""
-        self._engine = self._fresh_engine()
-        self.position = 0
 
-    def read(self, count: int) -> bytes:
-        """The next `count` bytes; fewer only at the end.
+    def require_bounded(self) -> None:
+        """Refuses more bytes than the budget has.
 
         Raises:
-            RejectedInput: ``compressed-crc``, ``compressed-damaged``, ``compressed-truncated``,
-                ``compressed-trailing``, ``inflation-ratio`` or ``inflated-too-large``.
+            RejectedInput: ``inflation-ratio`` or ``inflated-too-large``.
         """
-        pieces = []
-        while count > 0 and (piece := self._next_piece(count)):
-            pieces.append(piece)
-            count -= len(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-    def skip(self, count: int) -> int:
-        """Passes over `count` bytes and says how many there were. Raises what `read` raises."""
-        skipped = 0
-        while skipped < count and (piece := self.read(min(_PIECE_BYTES * 4, count - skipped))):
-            skipped += len(piece)
-        return skipped
-
-    def _fresh_engine(self) -> "isal_zlib.Decompress":
-        return isal_zlib.decompressobj(wbits=16 + zlib.MAX_WBITS if self._is_gzip else -zlib.MAX_WBITS)
-
-    def _next_piece(self, count: int) -> bytes:
-        """At most `count` bytes; empty only at the end of the stream."""
-        while not self._engine.eof or self._begins_member():
-            compressed = self._waiting or self._stream.read(_PIECE_BYTES)
-            piece = self._inflate(compressed, count)
-            self._waiting = self._engine.unconsumed_tail
-            if self._engine.eof:
-                self._waiting = self._engine.unused_data
-            if piece:
-                self.position += len(piece)
-                self._require_bounded()
-                return piece
-            if not compressed and not self._engine.eof:
-                raise _damaged("compressed-truncated", "it ends before its compressed stream does")
-        return b""
-
-    def _inflate(self, compressed: bytes, count: int) -> bytes:
-        try:
-            return bytes(self._engine.decompress(compressed, count))
-        except Exception as error:  # isal's own error, or zlib's, or any other that a broken stream causes
-            if "checksum" in str(error).lower():
-                raise _damaged("compressed-crc", "its checksum says that bytes have changed") from None
-            raise _damaged("compressed-damaged", "its compressed stream is broken") from None
-
-    def _begins_member(self) -> bool:
-        """Whether another gzip member follows; zeros behind the last are padding, anything else is not."""
-        ahead = self._waiting or self._stream.read(_PIECE_BYTES)
-        while self._is_gzip and ahead and not ahead.strip(b"\0"):
-            ahead = self._stream.read(_PIECE_BYTES)
-        if self._is_gzip and len(ahead) == 1:
-            ahead += self._stream.read(_PIECE_BYTES)
-        if self._is_gzip and ahead.startswith(_GZIP_MAGIC):
-            self._waiting, self._engine = ahead, self._fresh_engine()
-            return True
-        if self._is_gzip and ahead:
-            raise _damaged("compressed-trailing", "other bytes follow its compressed stream")
-        return False
-
-    def _require_bounded(self) -> None:
         if self.position > self._budget.volume_bytes + self._budget.header_bytes + self._budget.padding_bytes:
             raise RejectedInput(
                 "inflated-too-large",
@@ -266,10 +213,6 @@ def _file_changed() -> RejectedInput:
         "The file changed while it was read.",
         remedy="Wait until the copy into the folder has ended, then read it again.",
     )
-
-
-def _damaged(code: str, fault: str) -> RejectedInput:
-    return RejectedInput(code, f"The compressed file is damaged: {fault}.", remedy=_COPY_AGAIN)
 
 
 def _size(count: int) -> str:

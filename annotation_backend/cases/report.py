@@ -23,6 +23,7 @@ from annotation_backend.cases.models import (
     Registration,
     Slice,
     VerdictOfRegistration,
+    published_sources,
 )
 from annotation_backend.cases.models.case import CaseQuerySet
 from annotation_backend.cases.stored.digests import DamagedFile, as_findings, damages, whole_bytes
@@ -63,6 +64,7 @@ class CohortReport:
         ingest: The last one; None before the first.
         outcomes: Number of patients of the last ingest by outcome.
         verdicts: Effective verdicts on the registrations of cases in use, in numbers.
+        sources: The published datasets that came in, with licence and citation.
         cases: All cases, excluded ones too.
         without_case: Newest ingest record of each patient without a case.
     """
@@ -70,6 +72,7 @@ class CohortReport:
     ingest: Ingest | None
     outcomes: dict[str, int]
     verdicts: dict[str, int]
+    sources: list[dict[str, str]]
     cases: list[ReportCase]
     without_case: list[IngestPatient]
 
@@ -78,6 +81,7 @@ class CohortReport:
         return {
             "outcomes": self.outcomes,
             "verdicts": self.verdicts,
+            "sources": self.sources,
             "cases": {
                 row.case.code: {"state": row.state, "findings": [finding["code"] for finding in row.findings]}
                 for row in self.cases
@@ -130,6 +134,7 @@ def cohort(
         ingest=ingest,
         outcomes={label: outcomes[value] for value, label in IngestOutcome.choices if value in outcomes},
         verdicts={label: verdicts[value] for value, label in _VERDICTS if value in verdicts},
+        sources=published_sources(study),
         cases=[_report_case(case, said.get(case.pk), source or _page_source) for case in cases],
         without_case=list(without.order_by("patient__code")),
     )

@@ -170,14 +170,16 @@ class Rehearsal:
 
     def _release(self) -> None:
         from datasets.release.build import ReleaseSettings, build_release
+        from datasets.release.codes import case_code, patient_code
         from datasets.release.verify import verify_release
 
         if self._review is None:
             raise RejectedInput("rehearsal-no-verdict", "The rehearsal has no verdict.", remedy="Report it.")
-        release_settings = completed(
-            self._review.mask.case.study, ReleaseSettings(name="rehearsal", version="0.0.1", licence="CC0-1.0")
-        )
-        built = build_release([release_case(self._review)], release_settings, self._folder / "releases")
+        case = self._review.mask.case
+        released = release_case(self._review, case_code(patient_code(1), 1))  # the study's codes are its patients'
+        asked = ReleaseSettings(name="rehearsal", version="0.0.1", licence="CC0-1.0")
+        release_settings = completed(case.study, asked, {case.code: released})
+        built = build_release([released], release_settings, self._folder / "releases")
         report = verify_release(built.folder)
         if report.findings:
             raise RejectedInput("release-unsound", str(report.findings[0]), remedy="Report it.")

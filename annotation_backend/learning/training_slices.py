@@ -19,7 +19,7 @@ from datasets.image.mask import label_alone
 from datasets.progress import Progress
 
 if TYPE_CHECKING:
-    from curation.slices.training import TrainingSliceSettings
+    from datasets.study.training_slices import TrainingSliceSettings
 
 
 def export_approved(

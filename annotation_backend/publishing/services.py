@@ -9,13 +9,25 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
-from annotation_backend.cases.models import Case, Exclusion
+from annotation_backend.cases.models import Case
 from annotation_backend.cases.stored.digests import whole_file
 from annotation_backend.cases.stored.files import image_file
 from annotation_backend.cases.workers.scratch import one_at_a_time
 from annotation_backend.labeling.models import CaseMask
 from annotation_backend.labeling.versions.stored_masks import mask_file
-from annotation_backend.publishing.models import Release
+from annotation_backend.publishing.contents.codes import former_codes, give_codes, planned_codes
+from annotation_backend.publishing.contents.learned_folds import learned_folds
+from annotation_backend.publishing.contents.provenance import provenance_of
+from annotation_backend.publishing.contents.selection import EVERYTHING, CaseSelection, select, why_kept_out
+from annotation_backend.publishing.contents.versions import (
+    followed,
+    left_since,
+    releases_folder,
+    to_take_over,
+    versions_before,
+)
+from annotation_backend.publishing.models import Release, ReleasedCase
+from annotation_backend.publishing.stored_release import remember, seen_manifest
 from annotation_backend.review.approvals import approved_reviews, lock_approvals, why_unapproved
 from annotation_backend.review.models import Review
 from annotation_backend.studies.models import Study
@@ -23,8 +35,9 @@ from datasets.errors import RejectedInput
 from datasets.finding import Finding, Level
 from datasets.part_folder import remove_remains
 from datasets.progress import Progress
-from datasets.release.build import ReleaseCase, ReleaseSettings, WrittenRelease, written_release
-from datasets.release.request import by_protocol
+from datasets.release.build import WrittenRelease, check_release, written_release
+from datasets.release.release_case import ReleaseCase
+from datasets.release.settings import ReleaseSettings, by_protocol
 from datasets.release.verify import VerificationReport, verify_release
 from datasets.study.case import QualityScore
 
@@ -34,48 +47,53 @@ MOST_BUILDS = 3
 
 @dataclass(frozen=True)
 class BuiltRelease:
-    """A release, the report of its verification right after the build, and findings on cases that left it meanwhile."""
+    """A release that was built, verified and recorded.
+
+    Args:
+        release: Its record.
+        report: Of its verification right after the build.
+        findings: On cases that left it meanwhile or that consent keeps out, and on folders without a record.
+        taken_over: How many of its cases share the files of an earlier version.
+    """
 
     release: Release
     report: VerificationReport
     findings: tuple[Finding, ...] = ()
+    taken_over: int = 0
 
 
-def releases_folder(study: Study) -> Path:
-    """Folder of a study's releases."""
-    return study.folder / "releases"
+@dataclass(frozen=True)
+class PlannedRelease:
+    """What would go into a release: the cases' own codes, and findings about those that consent keeps out."""
+
+    codes: tuple[str, ...]
+    findings: tuple[Finding, ...]
 
 
-def release_cases(study: Study) -> list[ReleaseCase]:
-    """A study's approved cases with their files and each file's sources.
+Chosen = Mapping[str, ReleaseCase]
+"""The cases of a release by their own codes."""
+
+
+def planned_release(
+    study: Study, release_settings: ReleaseSettings, selection: CaseSelection = EVERYTHING
+) -> PlannedRelease:
+    """Looks whether a release can be built and says what would go in; writes nothing.
 
     Raises:
-        RejectedInput: No case is approved.
-        DamagedFile: A file of an approved case is not as it was written.
+        RejectedInput: As `publish_release`.
     """
-    reviews = approved_reviews(study=study)
-    if not reviews:
-        raise RejectedInput(
-            "nothing-approved",
-            "No case is approved, and releases hold approved cases only.",
-            remedy="Have a radiologist approve a case on the review page.",
-        )
-    for review in reviews:
-        _require_whole(review)
-    return [release_case(review) for review in reviews]
-
-
-def _require_whole(review: Review) -> None:
-    """Refuses a damaged file by its name and with a remedy; a reader would only say that it cannot be read."""
-    case = review.mask.case
-    for stored in (mask_file(review.mask), *(image_file(image) for image in case.shown_images)):
-        whole_file(stored)
+    selected = select(study, selection)
+    cases = [review.mask.case for review in selected.reviews]
+    chosen = _chosen(selected.reviews, planned_codes(study, cases))
+    check_release(list(chosen.values()), completed(study, release_settings, chosen))
+    return PlannedRelease(tuple(chosen), selected.findings)
 
 
 def publish_release(
     study: Study,
     release_settings: ReleaseSettings,
     *,
+    selection: CaseSelection = EVERYTHING,
     progress_of: Callable[[], Progress] = lambda: lambda _done, _all: None,
 ) -> BuiltRelease:
     """Builds a release of a study, verifies it as anybody outside would, and makes a record of it.
@@ -85,20 +103,28 @@ def publish_release(
     Args:
         study: The study.
         release_settings: The release's name, version, licence and texts.
+        selection: Which approved cases go in.
         progress_of: Shows how many cases are written; asked for one display a build.
 
     Raises:
-        RejectedInput: Nothing is approved (any more), cases go on leaving, or this version exists with other content.
+        RejectedInput: Nothing that is asked for is approved (any more), cases go on leaving, a newer version was
+            published, or this version exists with other content.
+        DamagedFile: A file of an approved case is not as it was written.
     """
-    cases, findings = release_cases(study), list[Finding]()
+    followed(study, release_settings.name, release_settings.version)  # before anything is read
+    selected = select(study, selection)
+    for review in selected.reviews:
+        _require_whole(review)
+    chosen = _chosen(selected.reviews, give_codes(study, [review.mask.case for review in selected.reviews]))
+    findings = list(selected.findings)
     remove_remains(releases_folder(study))
     for _ in range(MOST_BUILDS):
-        release, left = _freeze(study, cases, completed(study, release_settings), progress=progress_of())
-        if release is not None:
-            return BuiltRelease(release, verify_release(release.path), (*findings, *_unrecorded(study)))
-        findings += [_case_left(code, why) for code, why in left.items()]
-        cases = [case for case in cases if case.code not in left]
-        if not cases:
+        frozen = _freeze(study, chosen, release_settings, selection=selection, progress=progress_of())
+        if isinstance(frozen, BuiltRelease):
+            return replace(frozen, findings=(*findings, *_unrecorded(study)))
+        findings += [_case_left(code, why) for code, why in frozen.items()]
+        chosen = {code: case for code, case in chosen.items() if code not in frozen}
+        if not chosen:
             break
     changes = "; ".join(f"{finding.subject}: {finding.message}" for finding in findings)
     raise RejectedInput(
@@ -108,48 +134,135 @@ def publish_release(
     )
 
 
-def completed(study: Study, release_settings: ReleaseSettings) -> ReleaseSettings:
-    """The settings with the labels and roles of the study's protocol, and the cases that left since earlier versions.
+def completed(study: Study, release_settings: ReleaseSettings, chosen: Chosen) -> ReleaseSettings:
+    """The settings with what the study knows: its protocol, the version before, who left since, and learned folds.
 
-    Those are the cases that an earlier version held and that are excluded now.
+    Args:
+        study: The study.
+        release_settings: As they were asked for.
+        chosen: The release's cases by their own codes.
+
+    Raises:
+        RejectedInput: A newer version was published.
     """
-    earlier = Release.objects.filter(study=study, name=release_settings.name).exclude(version=release_settings.version)
-    excluded = Exclusion.objects.filter(case__releases__in=earlier, ended__isnull=True)
-    codes = {*release_settings.withdrawn, *excluded.values_list("case__code", flat=True)}
-    return replace(by_protocol(release_settings, study.protocol), withdrawn=tuple(sorted(codes)))
+    name, version = release_settings.name, release_settings.version
+    left = {*release_settings.withdrawn, *left_since(versions_before(study, name, version))}
+    return replace(
+        by_protocol(release_settings, study.protocol),
+        follows=followed(study, name, version),
+        withdrawn=tuple(sorted(left)),
+        learned_folds=learned_folds(study, {code: case.code for code, case in chosen.items()}),
+    )
+
+
+def release_case(review: Review, code: str, former: tuple[str, ...] = ()) -> ReleaseCase:
+    """An approved case's files and their sources.
+
+    Args:
+        review: The verdict that approves it.
+        code: What the release calls the case.
+        former: What releases of before called it.
+    """
+    mask, case = review.mask, review.mask.case
+    series = {f"{row.role}_series": row.source_sha256 for row in case.series.all()}
+    images = {image.role: image for image in case.shown_images}
+    registered = {f"{role}_file": image.sha256 for role, image in images.items()}
+    return ReleaseCase(
+        code=code,
+        tissue_type=case.tissue_type,
+        anatomical_site=case.anatomical_site,
+        images={role: image.path for role, image in images.items()},
+        drawn_role=case.drawn_role,
+        mask=mask.path,
+        sources={
+            **series,
+            **registered,
+            **_saves_of(mask),
+            "registration_record": case.images_sha256,
+            "mask_file": mask.sha256,
+        },
+        quality_score=QualityScore(review.quality_score),
+        unannotated_slices=tuple(mask.unannotated_slices),
+        provenance=provenance_of(review),
+        former_codes=former,
+    )
+
+
+def _chosen(reviews: Sequence[Review], codes: Mapping[int, str]) -> dict[str, ReleaseCase]:
+    former = former_codes([review.mask.case for review in reviews])
+    cases = {review.mask.case.code: review for review in reviews}
+    return {
+        code: release_case(review, codes[review.mask.case_id], former.get(review.mask.case_id, ()))
+        for code, review in cases.items()
+    }
+
+
+def _require_whole(review: Review) -> None:
+    """Refuses a damaged file by its name and with a remedy; a reader would only say that it cannot be read."""
+    case = review.mask.case
+    for stored in (mask_file(review.mask), *(image_file(image) for image in case.shown_images)):
+        whole_file(stored)
 
 
 def _freeze(
-    study: Study, cases: Sequence[ReleaseCase], release_settings: ReleaseSettings, *, progress: Progress
-) -> tuple[Release | None, Mapping[str, str]]:
+    study: Study,
+    chosen: Chosen,
+    release_settings: ReleaseSettings,
+    *,
+    selection: CaseSelection,
+    progress: Progress,
+) -> BuiltRelease | Mapping[str, str]:
     """Writes a release, and moves it in and records it if all its approvals still hold.
 
     The folder is moved in and its record written while the approvals are locked: there is never one without the other.
 
     Returns:
-        The record and nothing; or None and, by case, why it must not be in the release.
+        The release; or, by case, why it must not be in it.
     """
     folder = releases_folder(study)
-    with written_release(cases, release_settings, folder, progress=progress) as written, one_at_a_time(folder):
+    whole_settings = completed(study, release_settings, chosen)
+    earlier = to_take_over(study, release_settings.name, release_settings.version)
+    seen = seen_manifest(earlier) if earlier else None
+    written_to = written_release(
+        list(chosen.values()), whole_settings, folder, earlier=earlier.path if earlier else None, progress=progress
+    )
+    with written_to as written, one_at_a_time(folder):
         was_there = written.target.exists()
         try:
             with transaction.atomic():
-                left = _left(cases)
-                return (None, left) if left else (_record(study, written, cases), {})
+                if left := _left(chosen, selection):
+                    return left
+                release = _record(study, written, chosen)
         except BaseException:
             if not was_there:
                 shutil.rmtree(written.target, ignore_errors=True)
             raise
+    report = verify_release(release.path, expected_digest=release.digest, seen=seen)
+    remember(release, report)
+    return BuiltRelease(release, report, taken_over=written.taken_over)
 
 
-def _left(cases: Sequence[ReleaseCase]) -> dict[str, str]:
+def _left(chosen: Chosen, selection: CaseSelection) -> dict[str, str]:
     """The cases that are no longer approved as they were written, and why; locks all of them."""
-    lock_approvals([case.code for case in cases])
-    now = {review.mask.case.code: release_case(review) for review in approved_reviews([case.code for case in cases])}
-    return {case.code: why_unapproved(case.code) for case in cases if now.get(case.code) != case}
+    lock_approvals(list(chosen))
+    now = {review.mask.case.code: review for review in approved_reviews(list(chosen))}
+    left = {}
+    for code, written in chosen.items():
+        review = now.get(code)
+        if review is None or not _is_as_written(review, written):
+            left[code] = why_unapproved(code)
+        elif why := why_kept_out(review.mask.case, selection):
+            left[code] = why
+    return left
 
 
-def _record(study: Study, written: WrittenRelease, cases: Sequence[ReleaseCase]) -> Release:
+def _is_as_written(review: Review, written: ReleaseCase) -> bool:
+    """Whether a case is what was written; what was worked out of it meanwhile, such as agreement, may be more."""
+    now = release_case(review, written.code, written.former_codes)
+    return replace(now, provenance=written.provenance) == written
+
+
+def _record(study: Study, written: WrittenRelease, chosen: Chosen) -> Release:
     built = written.settle()
     release, _ = Release.objects.update_or_create(
         study=study,
@@ -157,7 +270,10 @@ def _record(study: Study, written: WrittenRelease, cases: Sequence[ReleaseCase])
         version=built.version,
         defaults={"digest": built.digest, "folder": str(built.folder.relative_to(settings.DATA_FOLDER))},
     )
-    release.cases.set(Case.objects.filter(code__in=[case.code for case in cases]))
+    keys = dict(Case.objects.filter(code__in=list(chosen)).values_list("code", "pk"))
+    release.held.all().delete()
+    rows = [ReleasedCase(release=release, case_id=keys[code], code=case.code) for code, case in chosen.items()]
+    ReleasedCase.objects.bulk_create(rows)
     return release
 
 
@@ -182,29 +298,3 @@ def _saves_of(mask: CaseMask) -> dict[str, str]:
     counts = Counter(save.label_studio_id for save in saves)
     places = {save.pk: f"_slice_{save.task.slice_index}" if counts[save.label_studio_id] > 1 else "" for save in saves}
     return {f"annotation_{save.label_studio_id}{places[save.pk]}": save.content_sha256 for save in saves}
-
-
-def release_case(review: Review) -> ReleaseCase:
-    """An approved case's files and their sources."""
-    mask, case = review.mask, review.mask.case
-    series = {f"{row.role}_series": row.source_sha256 for row in case.series.all()}
-    images = {image.role: image for image in case.shown_images}
-    registered = {f"{role}_file": image.sha256 for role, image in images.items()}
-    return ReleaseCase(
-        code=case.code,
-        patient_code=case.patient.code,
-        tissue_type=case.tissue_type,
-        anatomical_site=case.anatomical_site,
-        images={role: image.path for role, image in images.items()},
-        drawn_role=case.drawn_role,
-        mask=mask.path,
-        sources={
-            **series,
-            **registered,
-            **_saves_of(mask),
-            "registration_record": case.images_sha256,
-            "mask_file": mask.sha256,
-        },
-        quality_score=QualityScore(review.quality_score),
-        unannotated_slices=tuple(mask.unannotated_slices),
-    )

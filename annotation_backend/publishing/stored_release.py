@@ -7,7 +7,7 @@ as those are the same, the release is not read again. `manage.py check_data` rea
 import json
 import logging
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -19,9 +19,12 @@ from annotation_backend.publishing.archive import Archive, ArchivedFile
 from annotation_backend.publishing.models import Release
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file, write_json
 from datasets.finding import Finding, Level
-from datasets.release.listing import error, read_listing, read_tree
-from datasets.release.manifest import MANIFEST_NAME
-from datasets.release.verify import verify_release
+from datasets.release.manifest_reading import AnyManifest, read_manifest
+from datasets.release.paths import MANIFEST_NAME
+from datasets.release.verification.fault import fault
+from datasets.release.verification.lists import read_listing
+from datasets.release.verification.tree import read_tree
+from datasets.release.verify import VerificationReport, finding_of, verify_release
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +47,7 @@ class CheckedRelease:
     Args:
         signature: Digest of the files' names, times, sizes and places on the disk.
         findings: Damage; empty for a sound release.
-        checksums: CRC-32 of each file by its path in the release; empty for a damaged one.
+        checksums: CRC-32 of each file by its path in the release; empty for a damaged one, and until they are needed.
     """
 
     signature: str
@@ -74,12 +77,28 @@ def archive_of(release: Release) -> Archive:
     found = checked(release)
     if found.findings:
         raise damaged(release, found.findings)
+    if not found.checksums:
+        found = _with_checksums(release, found)
     paths = {name: release.path / name for name in sorted(found.checksums)}
     files = [
         ArchivedFile(path, f"{release}/{name}", path.stat().st_size, found.checksums[name])
         for name, path in paths.items()
     ]
     return Archive(files)
+
+
+def remember(release: Release, report: VerificationReport) -> None:
+    """Keeps the result of a verification of the release as it lies there now."""
+    _keep(release, CheckedRelease(_signature(release.path), report.findings, {}))
+
+
+def seen_manifest(release: Release) -> AnyManifest | None:
+    """The manifest of a release that was found sound and was not touched since; None of any other."""
+    known = _remembered(release, _signature(release.path))
+    if known is None or known.findings:
+        return None
+    manifest = read_manifest((release.path / MANIFEST_NAME).read_bytes())
+    return manifest if manifest.release_digest == release.digest else None
 
 
 def card_of(release: Release) -> str:
@@ -97,20 +116,18 @@ def card_of(release: Release) -> str:
 
 def _at_a_glance(release: Release) -> tuple[Finding, ...]:
     if not release.path.is_dir():
-        return (error("release-missing", "The release's folder is missing."),)
+        return (finding_of(fault("release-missing", "The release's folder is missing.")),)
     tree = read_tree(release.path)
     listing = read_listing(release.path, tree)
-    findings = [*tree.findings, *listing.findings]
+    faults = [*tree.faults, *listing.faults]
     if listing.manifest is None or listing.manifest.release_digest != release.digest:
-        findings.append(
-            error("release-digest", "The manifest is not the one that was published.", subject=MANIFEST_NAME)
-        )
+        faults.append(fault("release-digest", "The manifest is not the one that was published.", subject=MANIFEST_NAME))
     for name, expected in (listing.files or {}).items():
         if tree.files.get(name) is None:
-            findings.append(error("file-missing", "This file is missing.", subject=name))
+            faults.append(fault("file-missing", "This file is missing.", subject=name))
         elif expected.bytes not in (None, tree.files[name]) or (name == CARD and _differs(release, expected.sha256)):
-            findings.append(error("file-changed", "The file is not the one that was published.", subject=name))
-    return tuple(findings)
+            faults.append(fault("file-changed", "The file is not the one that was published.", subject=name))
+    return tuple(map(finding_of, faults))
 
 
 def _differs(release: Release, expected: str) -> bool:
@@ -130,21 +147,34 @@ def damaged(release: Release, findings: tuple[Finding, ...]) -> DamagedFile:
 
 def _compared(release: Release, signature: str) -> CheckedRelease:
     report = verify_release(release.path, expected_digest=release.digest)
-    try:
-        checksums = {} if report.findings else _checksums(release.path)
-    except OSError as problem:
-        finding = error("file-unreadable", f"A file cannot be read ({type(problem).__name__}).")
-        return CheckedRelease(signature, (finding,), {})
-    found = CheckedRelease(signature, report.findings, checksums)
+    found = CheckedRelease(signature, report.findings, {})
     if found.findings:
         logger.error("release %s is damaged: %s", release.pk, ", ".join(each.code for each in found.findings[:5]))
-    values = {"signature": signature, "digest": release.digest, "findings": _plain(found), "checksums": checksums}
-    write_json(_place(release), values)
+    _keep(release, found)
     return found
 
 
-def _checksums(folder: Path) -> dict[str, int]:
-    return {name: _crc32(folder / name) for name in read_tree(folder).files}
+def _with_checksums(release: Release, found: CheckedRelease) -> CheckedRelease:
+    """The result with the files' checksums, which only an archive asks for.
+
+    Raises:
+        DamagedFile: A file cannot be read (any more).
+    """
+    try:
+        checksums = {name: _crc32(release.path / name) for name in read_tree(release.path).files}
+    except OSError as problem:
+        finding = finding_of(fault("file-unreadable", f"A file cannot be read ({type(problem).__name__})."))
+        raise damaged(release, (finding,)) from problem
+    if _signature(release.path) != found.signature:
+        raise damaged(release, (finding_of(fault("file-changed", "A file was changed while it was read.")),))
+    found = replace(found, checksums=checksums)
+    _keep(release, found)
+    return found
+
+
+def _keep(release: Release, found: CheckedRelease) -> None:
+    values = {"signature": found.signature, "digest": release.digest}
+    write_json(_place(release), values | {"findings": _plain(found), "checksums": found.checksums})
 
 
 def _crc32(path: Path) -> int:

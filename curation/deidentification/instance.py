@@ -22,9 +22,9 @@ from curation.deidentification.rewriting import (
     Rewriting,
 )
 from datasets.dicom.file import text, without_warnings
+from datasets.dicom.writing import IMPLEMENTATION_UID
 from datasets.errors import ProgramFault, RejectedInput
 
-_IMPLEMENTATION_UID = "2.25.160396259226480402041064293811386710393"
 _PATIENT_CODE = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
@@ -145,5 +145,5 @@ def _write_file_meta(result: Dataset, source: Dataset) -> None:
     result.file_meta.MediaStorageSOPClassUID = UID(text(result, "SOPClassUID"))
     result.file_meta.MediaStorageSOPInstanceUID = UID(text(result, "SOPInstanceUID"))
     result.file_meta.TransferSyntaxUID = source.file_meta.TransferSyntaxUID
-    result.file_meta.ImplementationClassUID = UID(_IMPLEMENTATION_UID)
+    result.file_meta.ImplementationClassUID = UID(IMPLEMENTATION_UID)
     result.file_meta.ImplementationVersionName = "MASKLOOP"

@@ -8,6 +8,7 @@ import numpy as np
 from curation.names.bids_names import contradict
 from curation.pairing.series_choice import PatientImages, spoken
 from curation.scanning.found_series import FoundMask, FoundSeries
+from curation.scanning.source_roles import plain_name
 from datasets.dicom_masks.mask_set import unused_name
 from datasets.dicom_masks.rtstruct import read_structure_set
 from datasets.dicom_masks.segmentation import read_segment_set
@@ -211,7 +212,7 @@ def _read_masks(
     if not found.is_volume_file:
         return _read_dicom_masks(found, roles, images)
     own, mask, noted = _on_its_series(read_mask(found.path), {one: volumes[one].grid for one in roles})
-    return own, _regions_of(mask, found.labels), noted
+    return own, _regions_of(mask, found), noted
 
 
 def _on_its_series(mask: Mask, grids: Mapping[str, Grid]) -> tuple[str, Mask, tuple[Finding, ...]]:
@@ -248,7 +249,7 @@ def _read_dicom_masks(
         except RejectedInput as error:
             refusal = error
         else:
-            return role, regions.masks, regions.findings
+            return role, _renamed(regions.masks, found.renamed), regions.findings
     raise refusal or RejectedInput(
         "mask-without-series",
         "The mask is that of a DICOM series, and the patient's images are none.",
@@ -256,23 +257,35 @@ def _read_dicom_masks(
     )
 
 
-def _regions_of(mask: Mask, labels: Mapping[int, str]) -> dict[str, Mask]:
-    """One mask a label value, named by the value's meaning, or by its number where it has no name.
+def _regions_of(mask: Mask, found: FoundMask) -> dict[str, Mask]:
+    """One mask a region, named by its values' meaning, or by the value's number where it has no name.
 
     Raises:
         RejectedInput: Nothing says what the values mean (``mask-values-unclear``).
     """
-    if not labels:
+    if not found.labels:
         raise RejectedInput(
             "mask-values-unclear",
             "Nothing says what this mask's values mean, and the folder's masks have several values or differ.",
             remedy="Say it with --label-values, such as --label-values tumour=2,oedema=1, and ingest again.",
         )
     regions: dict[str, Mask] = {}
-    for value in (int(value) for value in np.unique(mask.data) if value):
-        name = unused_name(labels.get(value, f"label {value}"), regions)
-        regions[name] = Mask((mask.data == value).astype(np.uint8), mask.grid, {1: name})
+    for said, values in found.regions_of(int(value) for value in np.unique(mask.data) if value):
+        name = unused_name(said, regions)
+        regions[name] = Mask(np.isin(mask.data, values).astype(np.uint8), mask.grid, {1: name})
     return regions
+
+
+def _renamed(regions: Mapping[str, Mask], names: Mapping[str, str]) -> dict[str, Mask]:
+    """Regions of a DICOM mask by the names that they were given; what has one name is one region, '' is left out."""
+    kept: dict[str, Mask] = {}
+    for name, mask in regions.items():
+        called = names.get(plain_name(name), name)
+        if called in kept:
+            mask = Mask(np.maximum(kept[called].data, mask.data), mask.grid, {1: called})
+        if called:
+            kept[called] = mask
+    return kept
 
 
 def _odd_masks(
@@ -282,14 +295,24 @@ def _odd_masks(
     subject = f"{images.reference}, {found.reference}"
     yield from (replace(finding, subject=f"{subject}, {finding.subject}".rstrip(", ")) for finding in noted)
     if not regions and not noted:
-        message = "The mask is empty."
-        yield Finding(Level.WARNING, "mask-empty", message, "Draw it, or leave the file out.", subject)
+        yield replace(_nothing_in(found), subject=subject)
     unnamed = [name for name in regions if found.is_volume_file and name not in found.labels.values()]
     if unnamed:
         message = f"{len(unnamed)} label(s) have no name; they are named by their value."
         yield Finding(Level.INFO, "mask-labels", message, "Check what these labels mean.", subject)
     noticed = {finding.code: finding for mask in regions.values() for finding in check_mask(mask)}
     yield from (replace(finding, subject=subject) for finding in noticed.values())
+
+
+def _nothing_in(found: FoundMask) -> Finding:
+    """Why a file has no region: it is empty, rightly or not, or holds nothing of the study's."""
+    if found.may_be_empty:
+        message = "The mask is empty, as its publisher says."
+        return Finding(Level.INFO, "mask-rightly-empty", message, "Nothing.")
+    if found.left_out:
+        message = "The mask is empty, or holds only labels that were left out."
+        return Finding(Level.INFO, "mask-without-labels", message, "Nothing, if they are not wanted.")
+    return Finding(Level.WARNING, "mask-empty", "The mask is empty.", "Draw it, or leave the file out.")
 
 
 class _SeenMasks:

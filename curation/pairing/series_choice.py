@@ -15,6 +15,8 @@ from curation.series.kind import SeriesKind
 from datasets.dicom.header import Plane
 from datasets.files import sha256_of_bytes
 from datasets.finding import Finding
+from datasets.study.acquisition import acquisition_of
+from datasets.study.case import Consent
 from datasets.study.protocol import Protocol
 from datasets.study.splits.vendors import vendor_of
 
@@ -79,6 +81,7 @@ class SeriesChoice:
             "lead": self.lead,
             "source_sha256": self.source_sha256,
             "vendor": vendor_of(self.series.evidence.manufacturer),
+            "acquisition": acquisition_of(self.series.evidence),
             "frame": sha256_of_bytes(self.series.frame_of_reference.encode()) if self.series.frame_of_reference else "",
         }
 
@@ -168,7 +171,7 @@ class PatientImages:
         protocol: The study's.
         chosen: Role to the series chosen for it, in the protocol's order; an optional image may be missing.
         masks: Masks of any of the series, with their role; None for one that does not name its series.
-        description: Tissue type and site by `cases.csv`.
+        description: Tissue type, site and consent by `cases.csv`.
         findings: Warnings about the choice, and masks that are left out.
     """
 
@@ -194,6 +197,11 @@ class PatientImages:
     def anatomical_site(self) -> str:
         """The anatomical site by `cases.csv`; empty where it gives none."""
         return self.description.anatomical_site
+
+    @property
+    def consent(self) -> Consent:
+        """The patient's consent by `cases.csv`."""
+        return self.description.consent
 
     @property
     def source_sha256(self) -> str:

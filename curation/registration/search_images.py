@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation.registration.body import body_mask
-from curation.registration.resized_grid import divided
 from curation.registration.source_image import SourceImage
-from datasets.image.resample import resample_volume
+from datasets.image.resample import divided, resample_volume
 from datasets.image.volume import Affine, Volume
 
 BODY_SPACING_MM = 3.0

@@ -1,13 +1,14 @@
-"""`cases.csv`: a small table beside the images: tissue type and site of each patient, and which files are which.
+"""`cases.csv`: a small table beside the images: type, site and consent of each patient, and which files are which.
 
-    patient_id,tissue_type,anatomical_site,t1,t2,mask_t1,mask_t2
-    P7,myxoid,"thigh, left",scans/a.nrrd,scans/b.nrrd,,scans/b-tumour.nrrd
-    P8,fat,,3,5,,
+    patient_id,tissue_type,anatomical_site,consent,t1,t2,mask_t1,mask_t2
+    P7,myxoid,"thigh, left",yes,scans/a.nrrd,scans/b.nrrd,,scans/b-tumour.nrrd
+    P8,fat,,no,3,5,,
 
-Only ``patient_id`` must be there. Each of the protocol's images has a column, and one for its mask (``ct``,
+Only ``patient_id`` must be there. ``consent`` says whether the patient agreed that the images are given away; a word
+that is neither yes nor no is taken for no. Each of the protocol's images has a column, and one for its mask (``ct``,
 ``mask_ct``). An image's names a file by its path below the folder, or, of DICOM, a series by its number, its folder or
 Maskloop's reference; such a series is a person's choice. Masks are named by path.
-`curation.scanning.table_text` splits the table's text into cells.
+`datasets.table_text` splits the table's text into cells.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,25 +17,31 @@ from pathlib import Path
 from unicodedata import normalize
 
 from curation.names.anatomical_sites import SITE_WORDS, known_site
-from curation.scanning.table_text import UnreadableTable, cells_of
 from datasets.finding import Finding, Level
+from datasets.study.case import Consent
 from datasets.study.protocol import UNKNOWN_TISSUE, Protocol
+from datasets.table_text import UnreadableTable, cells_of
 
 CASE_TABLE_NAME = "cases.csv"
 
 _MASK = "mask_"
 _ALIASES = {"patientid": "patient_id", "tissuetype": "tissue_type", "anatomicalsite": "anatomical_site"}
 _MOST_BYTES = 10_000_000
+_CONSENTS = {
+    **dict.fromkeys(("yes", "y", "true", "1", "given"), Consent.GIVEN),
+    **dict.fromkeys(("no", "n", "false", "0", "refused", "withdrawn"), Consent.REFUSED),
+}
 _NO_ID = frozenset({"", "nan", "n/a", "#n/a", "null", "none", "na"})
 """Spreadsheets' and data frames' words for an empty cell."""
 
 
 @dataclass(frozen=True)
 class CaseDescription:
-    """Tissue type and site of a case, given by a person."""
+    """Tissue type and site of a case, and the patient's consent, given by a person."""
 
     tissue_type: str = UNKNOWN_TISSUE
     anatomical_site: str = ""
+    consent: Consent = Consent.UNSAID
 
 
 @dataclass(frozen=True)
@@ -105,7 +112,7 @@ class _Words:
     def __init__(self, protocol: Protocol, site_words: frozenset[str]) -> None:
         masks = (f"{_MASK}{role}" for role in protocol.roles)
         self.roles = protocol.roles
-        self.columns = ("patient_id", "tissue_type", "anatomical_site", *protocol.roles, *masks)
+        self.columns = ("patient_id", "tissue_type", "anatomical_site", "consent", *protocol.roles, *masks)
         self.sites = site_words | {word for site in protocol.sites for word in site.split()}
         self._tissue_types = (*protocol.tissue_types, UNKNOWN_TISSUE)
 
@@ -195,7 +202,9 @@ def _parsed(columns: list[str], lines: list[list[str]], first_row: int, words: _
         tissue_type = words.tissue_type(values.get("tissue_type", ""))
         site = known_site(values.get("anatomical_site", ""), words=words.sites)
         findings += words.unknown(number, tissue_type, site)
-        rows[patient_id] = (number, CaseDescription(tissue_type or UNKNOWN_TISSUE, site or ""))
+        consent, said = _consent(number, values.get("consent", ""))
+        findings += said
+        rows[patient_id] = (number, CaseDescription(tissue_type or UNKNOWN_TISSUE, site or "", consent))
         series, masks = (
             {role: value for role in words.roles if (value := _bare(values.get(prefix + role, "")))}
             for prefix in ("", _MASK)
@@ -203,6 +212,17 @@ def _parsed(columns: list[str], lines: list[list[str]], first_row: int, words: _
         if series or masks:
             named[patient_id] = NamedFiles(number, series, masks)
     return CaseTable(rows, tuple(findings), named)
+
+
+def _consent(number: int, cell: str) -> tuple[Consent, list[Finding]]:
+    """The consent of a cell; a word that nobody knows gives nothing away."""
+    word = cell.casefold()
+    if word in _NO_ID:
+        return Consent.UNSAID, []
+    if word in _CONSENTS:
+        return _CONSENTS[word], []
+    message = "The consent is neither yes nor no; it is taken for no, and the case goes into no release."
+    return Consent.REFUSED, [row_finding(number, "consent-unknown", message)]
 
 
 def _bare(path: str) -> str:

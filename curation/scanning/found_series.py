@@ -6,7 +6,7 @@ One series passes through `FoundSeries` (this file), `JudgedSeries` (`curation.s
 Keys and paths identify people: they stay inside these values, out of their `repr`, and are never to be stored or shown.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePath
@@ -101,6 +101,12 @@ class FoundMask:
         labels: Name of the region of each value of a volume file; {} where the values' meaning is unknown.
         is_segmentation: Whether it is a DICOM SEG.
         made_by: As of a series: of the image that BIDS's name says it was drawn on. Never to be shown.
+        left_out: Values of a volume file that a person left out.
+        is_settled: Whether a published dataset's list, with what a person said, settles what `labels` are: several
+            values may then be one region.
+        may_be_empty: Whether its publisher says that it is rightly empty.
+        renamed: Name of a region of a DICOM mask, as `plain_name` writes it, to what it is called; empty for one that a
+            person left out. Never to be shown.
     """
 
     reference: str
@@ -113,6 +119,24 @@ class FoundMask:
     labels: Mapping[int, str] = field(default_factory=dict, repr=False)
     is_segmentation: bool = False
     made_by: Mapping[str, str] = field(default_factory=dict, repr=False)
+    left_out: frozenset[int] = frozenset()
+    is_settled: bool = False
+    may_be_empty: bool = False
+    renamed: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def regions_of(self, values: Iterable[int]) -> list[tuple[str, tuple[int, ...]]]:
+        """The regions that values of a volume file make, each with its values.
+
+        Args:
+            values: Those of its voxels, without the background's.
+        """
+        if not self.is_settled:
+            return [(self.labels.get(value, f"label {value}"), (value,)) for value in values]
+        named: dict[str, list[int]] = {}
+        for value in values:
+            if value not in self.left_out:
+                named.setdefault(self.labels.get(value, f"label {value}"), []).append(value)
+        return [(name, tuple(own)) for name, own in named.items()]
 
     @property
     def is_volume_file(self) -> bool:

@@ -16,6 +16,7 @@ from curation.names.nifti_names import NiftiName, read_name
 from curation.names.role_names import RoleNames
 from curation.names.volume_patients import NamedVolume, key_of, patients_of, silent_place
 from curation.scanning.found_series import FoundMask, FoundSeries
+from curation.scanning.laid_out import MaskMeaning
 from curation.scanning.mask_values import MaskFile, MeaningSources, meanings_of
 from curation.scanning.table_files import NamedFile
 from datasets.dicom.header import SeriesEvidence, plane_of
@@ -29,6 +30,7 @@ from datasets.labels.stored_values import are_labels, labels_in
 from datasets.study.protocol import Modality, Protocol
 
 _ANISOTROPIC = 1.5
+_MOST_LISTED = 5
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def look_at_volume(
     if named is not None:
         name = replace(name, role=named.role, is_mask=named.is_mask, modality=named.modality, other_image="")
     if named is not None and named.is_of_dataset:  # a case's name says nothing of what is in it
-        said = roles.words_of(named.role)
+        said = named.described or roles.words_of(named.role)
         name = replace(name, region=roles.first_label, has_region=False, words=said, bids=None)
     return VolumeFile(path, relative, number, name, read_grid(path, channel=channel), _values(path, channel), named)
 
@@ -121,6 +123,7 @@ def place_volumes(
     dicom_places: Iterable[tuple[PurePath, str]],
     label_values: LabelValues,
     label_lists: Mapping[PurePath, LabelValues],
+    settled: Mapping[str, MaskMeaning],
     protocol: Protocol,
 ) -> PlacedVolumes:
     """Assigns every file to its patient.
@@ -132,6 +135,7 @@ def place_volumes(
         dicom_places: Folder below `folder` and patient key of DICOM images.
         label_values: Meaning of the masks' values by a person; {} for none.
         label_lists: From `curation.scanning.mask_values.label_lists`.
+        settled: Path of a mask below the folder to what its values mean, where a published dataset's list settles it.
         protocol: The study's.
     """
     names = _Names(files, folder)
@@ -148,7 +152,7 @@ def place_volumes(
     series = [_series(file, keys[file.number], protocol) for file in images if keys[file.number]]
     owners = MaskOwners([*_placed(images, keys), *(PlacedImage(place, key) for place, key in dicom_places)])
     meaning = MeaningSources(label_values, label_lists, protocol.labels, protocol.roles)
-    masks, findings = _masks([file for file in files if file.is_mask], names, owners, meaning)
+    masks, findings = _masks([file for file in files if file.is_mask], names, owners, meaning, settled)
     return PlacedVolumes(
         tuple(series), tuple(masks), patients.former, (*_left_out(files), *patients.findings, *findings)
     )
@@ -198,29 +202,79 @@ def _masks(
     names: _Names,
     owners: MaskOwners,
     sources: MeaningSources,
+    settled: Mapping[str, MaskMeaning],
 ) -> tuple[list[FoundMask], list[Finding]]:
     found = [
         (file, names.table_patient(file) or owners.owner_of(file.relative, file.name, names.key_of(file)))
         for file in files
     ]
-    drawn = [MaskFile(file.number, file.path, file.relative, file.name.region, _labels(file)) for file, _ in found]
+    by_list = {file.number: settled[path] for file, _ in found if (path := file.relative.as_posix()) in settled}
+    drawn = [
+        MaskFile(file.number, file.path, file.relative, file.name.region, _labels(file))
+        for file, _ in found
+        if file.number not in by_list
+    ]
     meanings = meanings_of(drawn, sources)
+    unnamed = [finding for file, _ in found if (finding := _unnamed_values(file, by_list)) is not None]
+    left = {finding.subject for finding in unnamed}
+    left |= {f"file {number}" for number, meaning in by_list.items() if not meaning.labels}  # as a person wanted
     masks = [
-        FoundMask(
-            f"file {file.number}",
-            key,
-            file.path,
-            named_role=file.name.role,
-            other_image=file.name.other_image,
-            labels=meanings.labels[file.number],
-            made_by=file.name.made_by,
-        )
+        _found_mask(file, key, meanings.labels.get(file.number, {}), by_list.get(file.number))
         for file, key in found
-        if key
+        if key and f"file {file.number}" not in left
     ]
     nobody = [unowned_mask(file.number, sources.roles) for file, key in found if not key]
     others = [_other_part(mask, sources) for mask in masks if _is_other_part(mask, sources)]
-    return masks, [*nobody, *others, *meanings.findings]
+    return masks, [*nobody, *others, *unnamed, *meanings.findings]
+
+
+def _found_mask(file: VolumeFile, key: str, labels: LabelValues, settled: MaskMeaning | None) -> FoundMask:
+    mask = FoundMask(
+        f"file {file.number}",
+        key,
+        file.path,
+        named_role=file.name.role,
+        other_image=file.name.other_image,
+        labels=labels,
+        made_by=_made_by(file),
+    )
+    if settled is None:
+        return mask
+    return replace(
+        mask,
+        labels=settled.labels,
+        left_out=settled.left_out,
+        is_settled=True,
+        may_be_empty=settled.may_be_empty,
+    )
+
+
+def _unnamed_values(file: VolumeFile, settled: Mapping[int, MaskMeaning]) -> Finding | None:
+    """The finding that a mask holds values that its dataset does not name; None where it holds none."""
+    meaning = settled.get(file.number)
+    if meaning is None or not meaning.labels:
+        return None
+    unnamed = sorted(set(_labels(file) or ()) - set(meaning.labels) - meaning.left_out)
+    if not unnamed:
+        return None
+    return Finding(
+        Level.ERROR,
+        "source-mask-values",
+        f"The mask holds {_listed(unnamed)}, which its dataset does not name; it is left out.",
+        "Say what the value means with --label VALUE=LABEL, or leave it out with --label VALUE=.",
+        f"file {file.number}",
+    )
+
+
+def _listed(values: Sequence[int]) -> str:
+    shown = ", ".join(map(str, values[:_MOST_LISTED]))
+    return f"value {shown}" + (" and others" if len(values) > _MOST_LISTED else "")
+
+
+def _made_by(file: VolumeFile) -> Mapping[str, str]:
+    """What tells images of one patient apart, by BIDS or by the dataset's list."""
+    visit = file.named.visit if file.named is not None else ""
+    return {"ses": visit} if visit else file.name.made_by
 
 
 def _is_other_part(mask: FoundMask, sources: MeaningSources) -> bool:
@@ -237,19 +291,23 @@ def _other_part(mask: FoundMask, sources: MeaningSources) -> Finding:
 
 
 def _series(file: VolumeFile, key: str, protocol: Protocol) -> FoundSeries:
-    session = file.name.bids.session if file.name.bids is not None else ""
+    session = _made_by(file).get("ses", "")
     channel = None if file.named is None else file.named.channel
     return FoundSeries(
         reference=sha256_of_file(file.path)[:10] + ("" if channel is None else f"-{channel + 1}"),
         patient_key=key,
         study_key=f"{key}/ses-{session}" if session else key,
-        evidence=_evidence(file.grid, file.name, protocol),
+        evidence=replace(_evidence(file.grid, file.name, protocol), manufacturer=_vendor(file)),
         files=files_of(file.path),
         named_role=file.name.role,
-        made_by=file.name.made_by,
+        made_by=_made_by(file),
         relative=file.relative if file.named is None else None,
         channel=channel,
     )
+
+
+def _vendor(file: VolumeFile) -> str:
+    return file.named.vendor if file.named is not None else ""
 
 
 def named_for(found: FoundSeries, protocol: Protocol, roles: RoleNames) -> FoundSeries:

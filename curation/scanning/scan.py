@@ -7,7 +7,6 @@ content, with or without ``.dcm``; volume files by their suffix, their role by t
 without it.
 """
 
-import os
 import stat
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -17,9 +16,10 @@ from unicodedata import normalize
 
 from curation.names.role_names import RoleNames
 from curation.scanning.case_table import CASE_TABLE_NAME, CaseTable, read_case_table, row_finding
-from curation.scanning.dataset_layouts import LaidOut, laid_out
+from curation.scanning.dataset_layouts import laid_out
 from curation.scanning.found_series import FolderScan, FoundMask, FoundSeries
 from curation.scanning.found_volumes import PlacedVolumes, VolumeFile, look_at_volume, place_volumes
+from curation.scanning.laid_out import LaidOut
 from curation.scanning.mask_patients import masks_of_other_patients, other_patient_finding
 from curation.scanning.mask_values import label_lists
 from curation.scanning.table_files import NamedPaths, choices_of, named_paths
@@ -28,6 +28,7 @@ from datasets.dicom.header import SliceHeader, read_header
 from datasets.dicom_series.repeated_slices import is_same_picture
 from datasets.dicom_series.series import DicomSeries, group_series
 from datasets.errors import RejectedInput
+from datasets.file_tree import FileTree
 from datasets.files import sha256_of_file
 from datasets.finding import Finding, Level
 from datasets.formats.volume_file import header_findings, is_data_of_header, is_volume_file
@@ -60,6 +61,7 @@ def scan_folder(
     progress: Progress | None = None,
     site_words: frozenset[str] | None = None,
     label_values: LabelValues | None = None,
+    listed: LaidOut | None = None,
 ) -> FolderScan:
     """Looks at every file below a folder once.
 
@@ -74,26 +76,27 @@ def scan_folder(
         progress: Called with (files looked at, files).
         site_words: Words of anatomical sites that are kept beside the protocol's; None for the built-in ones.
         label_values: Meaning of the values of mask files by a person; None for none.
+        listed: What a published dataset says of its files (`curation.scanning.source_listing`); None where the folder
+            is one of studies, in which datasets may lie.
 
     Raises:
         RejectedInput: There is no such folder.
     """
     if not folder.is_dir():
         raise RejectedInput("folder-absent", "There is no such folder of studies.", remedy="Check the path given.")
-    closed: list[OSError] = []
-    hidden: list[str] = []
-    paths = sorted(_walk(folder, closed, hidden), key=lambda path: path.relative_to(folder).as_posix())
-    table = read_case_table(folder, protocol=protocol, site_words=site_words)
-    below = [path.relative_to(folder).as_posix() for path in paths]
-    listed = laid_out(folder, below, protocol)
-    looks = _Looks(folder, named_paths(table, below), listed, RoleNames(protocol))
+    tree = FileTree.of(folder)
+    paths = [tree.file(path) for path in tree.paths]
+    listed = laid_out(tree, protocol) if listed is None else listed
+    has_table = not listed.has_own_table
+    table = read_case_table(folder, protocol=protocol, site_words=site_words) if has_table else CaseTable()
+    looks = _Looks(folder, named_paths(table, tree.paths), listed, RoleNames(protocol))
     for number, path in enumerate(paths, start=1):
         looks.look_at(path, number)
         if progress is not None:
             progress(number, len(paths))
-    looks.findings += [_closed_folder(number, error) for number, error in enumerate(closed, start=1)]
-    looks.findings += [_hidden_folders(len(hidden))] if hidden else []
-    lists, unreadable = label_lists(folder, paths)
+    looks.findings += [_closed_folder(number, error) for number, error in enumerate(tree.closed, start=1)]
+    looks.findings += [_hidden_folders(tree.hidden)] if tree.hidden else []
+    lists, unreadable = label_lists(folder, paths if listed.only is None else ())
     looks.findings += unreadable
     placed = place_volumes(
         looks.volumes,
@@ -102,6 +105,7 @@ def scan_folder(
         dicom_places=looks.dicom_places(),
         label_values=label_values or {},
         label_lists=lists,
+        settled=listed.meanings,
         protocol=protocol,
     )
     return looks.summed_up(table, placed, file_count=len(paths))
@@ -128,6 +132,8 @@ class _Looks:
     def look_at(self, path: Path, number: int) -> None:
         """Sorts one file in, or adds a finding about it."""
         self.numbers[path] = number
+        if self.listed.only is not None and path.relative_to(self.folder).as_posix() not in self.listed.only:
+            return
         try:
             if not stat.S_ISREG(path.lstat().st_mode):
                 self._refuse(number, _NOT_REGULAR)
@@ -159,7 +165,10 @@ class _Looks:
             series=tuple(series),
             masks=tuple(masks),
             first_files=first_files,
-            descriptions={known[name]: said for name, (_, said) in table.rows.items() if name in known},
+            descriptions={
+                **{key: said for key, said in self.listed.descriptions.items() if key in first_files},
+                **{known[name]: said for name, (_, said) in table.rows.items() if name in known},
+            },
             findings=(
                 *self.findings,
                 *self._noted(),
@@ -176,7 +185,10 @@ class _Looks:
                 key: choices_of(row, key, self._paths_of(key, series), self.named.files) for key, row in rows.items()
             },
             left_out=dict(self.left_out),
-            former_keys=placed.former_keys,
+            former_keys={
+                **placed.former_keys,
+                **{key: old for key, old in self.listed.former.items() if key in first_files},
+            },
         )
 
     def _number_of(self, found: FoundSeries) -> int:
@@ -226,6 +238,7 @@ class _Looks:
                     series_uids=header.referenced_series,
                     image_uids=header.contour_images,
                     is_segmentation=header.is_segmentation,
+                    renamed=self.listed.renamed,
                 )
             )
         elif header.is_image and not (header.series_uid and header.patient_key):
@@ -326,20 +339,6 @@ def _closed_folder(number: int, error: OSError) -> Finding:
 def _hidden_folders(count: int) -> Finding:
     message = f"{count} folder(s) whose names start with a dot were ignored."
     return Finding(Level.INFO, "folders-hidden", message, "Rename what holds images, and ingest again.", "the folder")
-
-
-def _walk(folder: Path, closed: list[OSError], hidden: list[str]) -> Iterator[Path]:
-    """Every file below a folder, links to folders among them; nothing hidden.
-
-    Folders that cannot be opened go to `closed`, hidden ones to `hidden`.
-    """
-    for root, folders, files in os.walk(folder, followlinks=False, onerror=closed.append):
-        hidden += [name for name in folders if name.startswith(".")]
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
-            if not name.startswith("."):
-                yield Path(root, name)
-        yield from (Path(root, name) for name in folders if Path(root, name).is_symlink())
 
 
 def _is_no_image(path: Path) -> bool:

@@ -1,6 +1,5 @@
 """Finds the files and series that `cases.csv` names among those of the folder."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -8,10 +7,9 @@ from unicodedata import normalize
 
 from curation.scanning.case_table import CaseTable, NamedFiles, row_finding
 from curation.scanning.found_series import FoundSeries
+from datasets.file_tree import leads_outside
 from datasets.finding import Finding
 from datasets.formats.volume_file import is_volume_file
-
-_DRIVE = re.compile(r"^[A-Za-z]:")
 
 
 @dataclass(frozen=True)
@@ -25,6 +23,9 @@ class NamedFile:
         channel: Which channel of a 4D file; None for a file of one volume.
         modality: DICOM's word for another modality than MR.
         is_of_dataset: Whether a dataset's list says so, and the file's own name nothing.
+        visit: Which of several cases of the patient it is of; empty where there is one. Never to be shown.
+        vendor: Of the scanner; empty where nothing says it.
+        described: How a description would say what kind of image it is; empty where only its role says it.
     """
 
     patient_id: str = field(repr=False)
@@ -33,6 +34,9 @@ class NamedFile:
     channel: int | None = None
     modality: str = ""
     is_of_dataset: bool = False
+    visit: str = field(default="", repr=False)
+    vendor: str = ""
+    described: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,11 +101,6 @@ class _Present:
 def plain_path(value: str) -> str:
     """A path without differences between systems: in slashes, capitals and the composition of accented letters."""
     return normalize("NFC", PurePosixPath(value.replace("\\", "/")).as_posix()).casefold()
-
-
-def leads_outside(value: str) -> bool:
-    """Whether a path is absolute, climbs upwards or is of another system."""
-    return value.startswith(("/", "\\", "~")) or ".." in re.split(r"[/\\]", value) or bool(_DRIVE.match(value))
 
 
 def choices_of(

@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.slices.png import encode_png
 from datasets.image.intensity import Window, percentile_window, to_uint8
 from datasets.image.volume import Volume
 from datasets.pictures.picture_plane import AnatomicalPlane, PicturePlane
+from datasets.pictures.png_encoding import encode_png
 
 TILES_ACROSS = 8
 """Tiles along the longer side of a slice: large enough to hold an edge, small enough to have many to compare."""

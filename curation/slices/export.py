@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.slices.png import encode_png
 from datasets.errors import RejectedInput
 from datasets.files import flush_to_disk, sha256_of_bytes, write_bytes, write_json
 from datasets.image.digest import content_sha256
 from datasets.image.intensity import WINDOW_PRESETS, Preset, Window, preset_from, to_uint8, windows_of
 from datasets.image.volume import Volume
 from datasets.pictures.picture_plane import PicturePlane
+from datasets.pictures.png_encoding import encode_png
 from datasets.study.case import CaseVolumes
 from datasets.study.protocol import UNKNOWN_TISSUE
 

@@ -23,20 +23,20 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from curation.slices.export import WRITERS, SliceSubject
-from curation.slices.png import encode_png
-from curation.slices.training import (
+from datasets.errors import RejectedInput
+from datasets.files import flush_to_disk, sha256_of_bytes, write_bytes, write_json
+from datasets.image.digest import content_sha256, grid_as_dict
+from datasets.image.mask import Mask
+from datasets.pictures.picture_plane import AnatomicalPlane
+from datasets.pictures.png_encoding import encode_png
+from datasets.study.case import CaseVolumes
+from datasets.study.training_slices import (
     IsotropicCase,
     TrainingSlice,
     TrainingSliceSettings,
     isotropic_case,
     training_slices,
 )
-from datasets.errors import RejectedInput
-from datasets.files import flush_to_disk, sha256_of_bytes, write_bytes, write_json
-from datasets.image.digest import content_sha256, grid_as_dict
-from datasets.image.mask import Mask
-from datasets.pictures.picture_plane import AnatomicalPlane
-from datasets.study.case import CaseVolumes
 
 TRAINING_SLICES_FILE = "training_slices.json"
 TRAINING_SLICES_FORMAT = "maskloop-training-slices-1"

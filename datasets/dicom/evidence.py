@@ -84,6 +84,7 @@ class SeriesEvidence:
         suv_factor: PET: what the rescaled values are multiplied by to become SUVbw; None where that is not known, for
             which the series has a finding.
         suv_from: PET: how the factor was found, in `datasets.dicom_pixels.suv`'s words.
+        slice_thickness_mm: As the header says it; slices may lie nearer to each other or further apart.
     """
 
     modality: str = ""
@@ -126,6 +127,7 @@ class SeriesEvidence:
     series_type: tuple[str, ...] = ()
     suv_factor: float | None = None
     suv_from: str = ""
+    slice_thickness_mm: float | None = None
 
     @property
     def is_attenuation_corrected(self) -> bool | None:

@@ -65,6 +65,7 @@ def evidence_of(dataset: Dataset, row: Vector | None, column: Vector | None) -> 
         units=_units(dataset),
         corrected_image=texts(dataset, "CorrectedImage"),
         series_type=texts(dataset, "SeriesType"),
+        slice_thickness_mm=number(dataset, "SliceThickness"),
     )
 
 

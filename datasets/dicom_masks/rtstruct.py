@@ -85,6 +85,16 @@ def read_structure_set(path: Path, series: DicomSeries) -> MaskSet:
     return MaskSet(masks, tuple(findings))
 
 
+def region_names(path: Path) -> tuple[str, ...]:
+    """The names of a structure set's regions, without looking at a contour; free text, and never to be shown.
+
+    Raises:
+        RejectedInput: What `read_dataset` refuses.
+    """
+    dataset = read_dataset(path, keywords=["StructureSetROISequence"])
+    return tuple(filter(None, (text(region, "ROIName") for region in _items(dataset, "StructureSetROISequence"))))
+
+
 @dataclass(frozen=True, eq=False)
 class _Reading:
     """A structure set being read onto a series' grid."""

@@ -5,17 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydicom import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage, generate_uid
+from pydicom import Dataset
+from pydicom.uid import RTStructureSetStorage, generate_uid
 
 from datasets.dicom.file import read_dataset, without_warnings
 from datasets.dicom.header import SliceHeader
+from datasets.dicom.writing import file_meta, write_dataset
 from datasets.dicom_series.series import DicomSeries, series_grid
-from datasets.files import replaced_when_whole
 from datasets.image.mask import Mask
 
 _LPS_TO_RAS = np.array([-1.0, -1.0, 1.0])
-_IMPLEMENTATION_UID = "2.25.160396259226480402041064293811386710393"
 
 
 def write_rtstruct(path: Path, masks: Mapping[str, Mask], series: DicomSeries) -> None:
@@ -33,8 +32,7 @@ def write_rtstruct(path: Path, masks: Mapping[str, Mask], series: DicomSeries) -
         grid.require_match(mask.grid, what=f"Mask {name} of the series")
     with without_warnings():
         dataset = _structure_set(series, masks)
-        with replaced_when_whole(path) as part:
-            dataset.save_as(part, enforce_file_format=True)
+        write_dataset(path, dataset)
 
 
 def _structure_set(series: DicomSeries, masks: Mapping[str, Mask]) -> Dataset:
@@ -91,10 +89,7 @@ def _empty_structure_set(series: DicomSeries) -> Dataset:
     dataset.SeriesNumber = "100"
     dataset.StructureSetLabel = "REGIONS"
     dataset.StructureSetDate, dataset.StructureSetTime = dataset.StudyDate, dataset.StudyTime
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.file_meta.ImplementationClassUID = _IMPLEMENTATION_UID
-    dataset.file_meta.ImplementationVersionName = "MASKLOOP"
+    dataset.file_meta = file_meta()
     return dataset
 
 

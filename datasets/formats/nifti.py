@@ -23,6 +23,9 @@ from datasets.labels.stored_values import MOST_VALUES, distinct
 
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
 
+VOXEL_OFFSET = 352
+"""Where the voxels begin in a file that we write."""
+
 _GZIP_LEVEL = 6
 _GZIP_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
 """Deflate; no flags, no time, no name, no system (RFC 1952, section 2.3)."""
@@ -227,13 +230,29 @@ def write_mask(path: Path, mask: Mask) -> None:
 
 
 def encode(data: NDArray[np.generic], affine: Affine, *, is_working_copy: bool = False) -> bytes:
-    """The bytes of a .nii.gz: affine in both sform and qform, millimetres, no time stamp, no free text.
+    """The bytes of a .nii.gz that an installation keeps; those of releases are made by `datasets.formats.gzip_file`.
 
     Args:
-        data: Voxels (i, j, k) of any NIfTI type.
+        data: Voxels (i, j, k), or (i, j, k, channel), of any NIfTI type.
         affine: (4, 4), voxel index to RAS+ millimetres.
         is_working_copy: Compress runs and frequent bytes only: a scanner's image takes a fifth of the time and is up to
-            a third larger, a resampled one is as small. Otherwise as small as zlib makes it, for masks and releases.
+            a third larger, a resampled one is as small. Otherwise as small as zlib makes it, for masks.
+
+    Raises:
+        GeometryError: The affine shears, which the qform cannot say.
+    """
+    return _gzipped(nifti_bytes(data, affine), zlib.Z_RLE if is_working_copy else zlib.Z_DEFAULT_STRATEGY)
+
+
+def nifti_bytes(data: NDArray[np.generic], affine: Affine) -> bytes:
+    """The bytes of a .nii: affine in both sform and qform, millimetres, no time stamp, no free text.
+
+    Args:
+        data: Voxels (i, j, k), or (i, j, k, channel), of any NIfTI type.
+        affine: (4, 4), voxel index to RAS+ millimetres.
+
+    Returns:
+        A header of `VOXEL_OFFSET` bytes, and behind it the voxels as `data` holds them, i fastest.
 
     Raises:
         GeometryError: The affine shears, which the qform cannot say.
@@ -250,11 +269,11 @@ def encode(data: NDArray[np.generic], affine: Affine, *, is_working_copy: bool =
     image.header.set_xyzt_units("mm")
     image.set_sform(affine, code=1)
     image.set_qform(affine, code=1)
-    return _gzipped(image.to_bytes(), zlib.Z_RLE if is_working_copy else zlib.Z_DEFAULT_STRATEGY)
+    return bytes(image.to_bytes())
 
 
 def _gzipped(content: bytes, strategy: int) -> bytes:
-    """A gzip file without name and time, deflated by zlib, whose output is the same on every processor."""
+    """A gzip file without name and time, deflated by zlib: what was kept once can be made again with its digest."""
     stream = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, strategy)
     end = struct.pack("<2L", zlib.crc32(content), len(content) & 0xFFFFFFFF)
     return b"".join((_GZIP_HEADER, stream.compress(content), stream.flush(), end))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from nibabel.nifti1 import Nifti1Header
@@ -25,6 +25,7 @@ from datasets.errors import RejectedInput
 from datasets.finding import Finding, Level
 from datasets.image.plausible_geometry import geometry_faults
 from datasets.image.volume import SHEAR_TOLERANCE, Affine
+from datasets.inflating import Bytes
 
 SFORM_QFORM_TOLERANCE_MM = 0.2
 """How far the two transforms may put a corner voxel apart: float32 quaternions lose up to 0.12 mm over 500 mm, and half
@@ -44,14 +45,6 @@ _SOFTWARE_TEXT = re.compile(
     r"^(fsl|spm|itk|simpleitk|ants|elastix|nibabel|dcm2nii|mricro|freesurfer|afni|slicer|TE=)", re.IGNORECASE
 )
 _TEXT_EXTENSIONS = frozenset({2, 4, 6, 32, 40})
-
-
-class Bytes(Protocol):
-    """Where the file's own bytes come from, inflated where they are compressed."""
-
-    def read(self, count: int, /) -> bytes:
-        """The next bytes; fewer only at the end."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,8 +12,8 @@ from pydicom import Dataset
 from pydicom.uid import CTImageStorage, PositronEmissionTomographyImageStorage, generate_uid
 
 from datasets.dicom.header import read_header
+from datasets.dicom.writing import write_dataset
 from datasets.dicom_series.series import DicomSeries, group_series
-from datasets.files import replaced_when_whole
 from datasets.image.volume import Grid
 from datasets.phantom.scanner import describe_slice, patient_and_study
 
@@ -157,8 +157,7 @@ def _write(
         dataset.BitsStored, dataset.HighBit = 16, 15
         dataset.PixelData = np.ascontiguousarray(pixels.T).astype("<u2").tobytes()
         change(dataset, k)
-        with replaced_when_whole(path) as part:
-            dataset.save_as(part, enforce_file_format=True)
+        write_dataset(path, dataset)
     (series,) = group_series(read_header(path) for path in paths)
     return series
 

@@ -5,16 +5,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
+from pydicom import Dataset
+from pydicom.uid import MRImageStorage, generate_uid
 
 from datasets.dicom.header import read_header
+from datasets.dicom.writing import file_meta, write_dataset
 from datasets.dicom_series.series import DicomSeries, group_series
-from datasets.files import replaced_when_whole
+from datasets.dicom_series.slice_placing import place_slice
 from datasets.image.volume import Grid
-
-_RAS_TO_LPS = np.array([-1.0, -1.0, 1.0])
-_IMPLEMENTATION_UID = "2.25.160396259226480402041064293811386710393"
 
 
 @dataclass(frozen=True)
@@ -80,8 +78,7 @@ def write_protocol(
         _describe_series(dataset, protocol, identity)
         describe_slice(dataset, grid, k, identity)
         dataset.PixelData = np.ascontiguousarray(pixels[:, :, k].T).astype("<u2").tobytes()
-        with replaced_when_whole(path) as part:
-            dataset.save_as(part, enforce_file_format=True)
+        write_dataset(path, dataset)
     (series,) = group_series(read_header(path) for path in paths)
     return series
 
@@ -109,10 +106,7 @@ def patient_and_study(identity: list[str], name: str, *, examination: str = "") 
     dataset.AccessionNumber = ""
     dataset.ReferringPhysicianName = ""
     dataset.StudyDescription = "PHANTOM LIMB"
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.file_meta.ImplementationClassUID = _IMPLEMENTATION_UID
-    dataset.file_meta.ImplementationVersionName = "MASKLOOP"
+    dataset.file_meta = file_meta()
     return dataset
 
 
@@ -145,14 +139,9 @@ def _describe_series(dataset: Dataset, protocol: Protocol, identity: list[str]) 
 
 def describe_slice(dataset: Dataset, grid: Grid, k: int, identity: list[str]) -> None:
     """Adds where slice `k` of the grid lies, and how its 12-bit pixels are stored."""
-    axes = grid.affine[:3, :3] * _RAS_TO_LPS[:, None] / np.array(grid.spacing)
-    position = grid.to_world((0, 0, k)) * _RAS_TO_LPS
     dataset.SOPInstanceUID = generate_uid(entropy_srcs=[*identity, dataset.SeriesDescription, str(k)])
     dataset.InstanceNumber = k + 1
-    dataset.ImagePositionPatient = [f"{value:.8g}" for value in position]
-    dataset.ImageOrientationPatient = [f"{value:.9f}" for value in axes[:, :2].T.ravel()]
-    dataset.PixelSpacing = [grid.spacing[1], grid.spacing[0]]
+    place_slice(dataset, grid, k)
     dataset.SamplesPerPixel = 1
     dataset.PhotometricInterpretation = "MONOCHROME2"
-    dataset.Columns, dataset.Rows = grid.shape[0], grid.shape[1]
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 12, 11, 0

@@ -1,8 +1,10 @@
 """Releases: frozen folders of images, masks and their manifest, which anyone can verify.
 
-`request` describes a release to be built, `build` writes one, `manifest` is its list of files and where they came from
-(`manifest_reading` reads it, `former_manifest` is that of schema 1),
-`card` describes it to people, and `verify` compares a folder with its manifest.
+`settings` and `release_case` describe a release to be built, `publication` what its publisher says, `codes` and
+`paths` name what is in it, `build` writes one (`case_files` and `records` its cases, `describing` all other files),
+`manifest` is its list of files and cases (`manifest_reading` reads it, `manifest_1` and `manifest_2` are those of
+former schemas), and `verify` compares a folder with its manifest.
 
-Imports `datasets.formats`, `datasets.image` and `datasets.study`.
+Imports `datasets.dicom`, `datasets.dicom_series`, `datasets.formats`, `datasets.image`, `datasets.pages`,
+`datasets.pictures` and `datasets.study`.
 """

@@ -8,51 +8,21 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from datasets.errors import RejectedInput
-from datasets.files import canonical_json, sha256_of_file, write_bytes
-from datasets.finding import Finding
-from datasets.formats.nifti import encode, read_grid, read_volume
-from datasets.image.mask import Mask
+from datasets.files import flush_to_disk
 from datasets.part_folder import part_folder, place_part
 from datasets.progress import Progress
-from datasets.release.card import dataset_card
-from datasets.release.case_table import case_table
-from datasets.release.manifest import (
-    CARD_NAME,
-    LICENCE_NAME,
-    MANIFEST_NAME,
-    SPLITS_NAME,
-    SUMS_NAME,
-    TABLE_NAME,
-    CaseEntry,
-    FileEntry,
-    LabelEntry,
-    Manifest,
-    RoleEntry,
-    file_entry,
-    image_path,
-    mask_path,
-)
-from datasets.release.request import (
-    ReleaseCase,
-    ReleaseRole,
-    ReleaseSettings,
-    check_case,
-    check_case_list,
-    check_settings,
-    checked_mask,
-    naming_case,
-)
+from datasets.release.case_files import EarlierVersion, PlannedCase, plan_case, put, write_case
+from datasets.release.describing.metadata.bids import software
+from datasets.release.describing.texts import release_texts
+from datasets.release.manifest import CaseEntry, Manifest, RoleEntry
+from datasets.release.manifest_parts import FileEntry, LabelEntry
+from datasets.release.paths import MANIFEST_NAME, SUMS_NAME
+from datasets.release.release_case import ReleaseCase, check_case_list, check_description, check_files, naming_case
+from datasets.release.settings import ReleaseRole, ReleaseSettings, check_settings
 from datasets.release.verify import verify_release
-from datasets.study.splits.findings import fold_findings
-from datasets.study.splits.folds import stratified_folds
-from datasets.study.splits.split_case import SplitCase
 
 __all__ = [
     "Release",
@@ -77,6 +47,7 @@ class Release:
         digest: Its `release_digest`.
         cases: How many cases it holds.
         created: False where the very same release lay there before.
+        taken_over: How many of the cases have an earlier version's files.
     """
 
     folder: Path
@@ -85,6 +56,7 @@ class Release:
     digest: str
     cases: int
     created: bool
+    taken_over: int = 0
 
 
 def check_release(cases: Sequence[ReleaseCase], settings: ReleaseSettings) -> None:
@@ -97,7 +69,8 @@ def check_release(cases: Sequence[ReleaseCase], settings: ReleaseSettings) -> No
     check_settings(settings)
     check_case_list(cases, settings)
     for case in cases:
-        check_case(case, settings)
+        check_description(case, settings)
+        check_files(case, settings)
 
 
 def build_release(
@@ -105,6 +78,8 @@ def build_release(
     settings: ReleaseSettings,
     destination: Path,
     *,
+    earlier: Path | None = None,
+    former: Path | None = None,
     progress: Progress = lambda done, total: None,
 ) -> Release:
     """Writes the release folder ``<name>-<version>`` into `destination`, whole or not at all.
@@ -116,13 +91,16 @@ def build_release(
         cases: Approved cases, in any order.
         settings: Name, version, licence and texts of the release.
         destination: The folder of all releases; made where it is not there.
+        earlier: The folder of an earlier version: files of cases that were made from the very same are taken over from
+            it, as long as they are as they were published.
+        former: The folder of the version before, which the change log compares this one with and goes on from.
         progress: Called after each case.
 
     Raises:
         GeometryError: The images and the mask of a case do not lie on one grid; the message names the case.
         RejectedInput: Something is not fit (see `check_release`), or the version exists with other content.
     """
-    with written_release(cases, settings, destination, progress=progress) as written:
+    with written_release(cases, settings, destination, earlier=earlier, former=former, progress=progress) as written:
         return written.settle()
 
 
@@ -136,6 +114,7 @@ class WrittenRelease:
         settings: Name, version, licence and texts of the release.
         digest: Its `release_digest`.
         cases: How many cases it holds.
+        taken_over: How many of them have an earlier version's files.
     """
 
     part: Path
@@ -143,6 +122,7 @@ class WrittenRelease:
     settings: ReleaseSettings
     digest: str
     cases: int
+    taken_over: int = 0
 
     def settle(self) -> Release:
         """Moves it to its place, from where it never changes.
@@ -151,7 +131,8 @@ class WrittenRelease:
             RejectedInput: The version exists with other content.
         """
         created = _settle(self.part, self.target, self.digest)
-        return Release(self.target, self.settings.name, self.settings.version, self.digest, self.cases, created)
+        named = (self.target, self.settings.name, self.settings.version)
+        return Release(*named, self.digest, self.cases, created, self.taken_over)
 
 
 @contextmanager
@@ -160,6 +141,8 @@ def written_release(
     settings: ReleaseSettings,
     destination: Path,
     *,
+    earlier: Path | None = None,
+    former: Path | None = None,
     progress: Progress = lambda done, total: None,
 ) -> Iterator[WrittenRelease]:
     """Writes a release and leaves it to the caller to settle it; without that it is gone when the block ends.
@@ -167,120 +150,61 @@ def written_release(
     So the caller can check again, before it is frozen, that the cases have not changed meanwhile. Arguments and errors
     are those of `build_release`.
     """
-    check_release(cases, settings)
+    check_settings(settings)
+    check_case_list(cases, settings)
+    version = EarlierVersion.in_folder(earlier) if earlier else None
+    planned = _planned(cases, settings, earlier=version)
     target = destination / f"{settings.name}-{settings.version}"
     with part_folder(destination) as part:
-        manifest = _write_all(part, sorted(cases, key=lambda case: case.code), settings, progress=progress)
-        yield WrittenRelease(part, target, settings, manifest.release_digest, len(cases))
+        manifest, taken_over = _write_all(part, planned, settings, earlier=version, former=former, progress=progress)
+        yield WrittenRelease(part, target, settings, manifest.release_digest, len(cases), taken_over)
 
 
-def _write_all(part: Path, cases: Sequence[ReleaseCase], settings: ReleaseSettings, *, progress: Progress) -> Manifest:
+def _planned(
+    cases: Sequence[ReleaseCase], settings: ReleaseSettings, *, earlier: EarlierVersion | None
+) -> list[PlannedCase]:
+    """The cases in their order; those that an earlier version does not hold are checked before anything is written."""
+    planned = []
+    for case in sorted(cases, key=lambda case: case.code):
+        check_description(case, settings)
+        is_read = earlier is None or not case.is_recorded
+        if is_read:
+            check_files(case, settings)
+        each = plan_case(case, settings, earlier=earlier)
+        if each.known is None and not is_read:
+            check_files(case, settings)
+        planned.append(each)
+    return planned
+
+
+def _write_all(
+    part: Path,
+    planned: Sequence[PlannedCase],
+    settings: ReleaseSettings,
+    *,
+    earlier: EarlierVersion | None,
+    former: Path | None,
+    progress: Progress,
+) -> tuple[Manifest, int]:
+    """Writes all files; the manifest, and how many cases were taken over."""
     entries: list[CaseEntry] = []
     files: list[FileEntry] = []
-    for done, case in enumerate(cases, start=1):
-        with naming_case(case.code):
-            entry, written = _write_case(part, case, settings)
-        entries.append(entry)
-        files += written
-        progress(done, len(cases))
-    for path, content in _texts(settings, entries).items():
-        files.append(_write(part, path, content))
+    taken_over = 0
+    for done, each in enumerate(planned, start=1):
+        with naming_case(each.case.code):
+            written = write_case(part, each, settings, earlier=earlier)
+        entries.append(written.entry)
+        files += written.files
+        taken_over += written.is_taken_over
+        progress(done, len(planned))
+    for path, content in release_texts(settings, entries, files, folder=part, former=former).items():
+        files.append(put(part, path, content))
     manifest = _manifest(settings, entries, files)
-    _write(part, MANIFEST_NAME, manifest.encode())
-    write_bytes(part / SUMS_NAME, manifest.sums())
-    return manifest
-
-
-def _write_case(part: Path, case: ReleaseCase, settings: ReleaseSettings) -> tuple[CaseEntry, list[FileEntry]]:
-    """Writes a case's images and mask, all with the affine of the drawn image, and gives their manifest entries."""
-    sources = _sources(case)
-    grid = read_grid(case.images[case.drawn_role])
-    mask = checked_mask(case, settings, grid)
-    written = []
-    for role in _roles_of(case, settings):
-        volume = read_volume(case.images[role])
-        grid.require_match(volume.grid, what=f"The images {role} and {case.drawn_role}")
-        written.append(_write(part, image_path(case.code, role), encode(_compact(volume.data), grid.affine)))
-    written.append(_write(part, mask_path(case.code), encode(mask.data, grid.affine)))
-    return _entry(case, mask, sources, settings=settings), written
-
-
-def _roles_of(case: ReleaseCase, settings: ReleaseSettings) -> tuple[str, ...]:
-    return tuple(role.name for role in settings.roles if role.name in case.images)
-
-
-def _entry(case: ReleaseCase, mask: Mask, sources: dict[str, str], *, settings: ReleaseSettings) -> CaseEntry:
-    return CaseEntry(
-        case=case.code,
-        patient=case.patient_code,
-        tissue_type=str(case.tissue_type),
-        anatomical_site=case.anatomical_site,
-        drawn_role=str(case.drawn_role),
-        images=_roles_of(case, settings),
-        missing_images=tuple(role.name for role in settings.roles if role.name not in case.images),
-        quality_score=str(case.quality_score) if case.quality_score else None,
-        shape=mask.grid.shape,
-        spacing_mm=tuple(round(value, 6) for value in mask.grid.spacing),
-        volume_ml=round(mask.volume_ml, 3),
-        label_volumes_ml={name: round(volume, 3) for name, volume in mask.label_volumes_ml().items()},
-        mask_empty=not mask.foreground.any(),
-        unannotated_slices=tuple(sorted(case.unannotated_slices)),
-        sources=sources,
-        parameters=dict(case.parameters),
-    )
-
-
-def _sources(case: ReleaseCase) -> dict[str, str]:
-    """The case's sources and the digests of its files as they lie there now."""
-    found = {name: sha256_of_file(path) for name, path in case.files.items()}
-    changed = sorted(name for name in found if case.sources.get(name, found[name]) != found[name])
-    if changed:
-        raise RejectedInput(
-            "source-changed",
-            f"The digest differs from the one that was recorded for {', '.join(changed)}.",
-            remedy="The file was changed after it was recorded: restore it, or have the case reviewed again.",
-        )
-    return {**case.sources, **found}
-
-
-def _compact(data: NDArray[np.generic]) -> NDArray[np.generic]:
-    """The image as int16 where that loses nothing, as scanners write it, else as float32."""
-    values = np.asarray(data, dtype=np.float32)
-    if not np.isfinite(values).all():
-        raise RejectedInput(
-            "image-not-finite",
-            "The image has intensities that are not finite (not-a-number or infinity).",
-            remedy="Import or register the image again.",
-        )
-    within = values.min() >= np.iinfo(np.int16).min and values.max() <= np.iinfo(np.int16).max
-    return values.astype(np.int16) if within and np.array_equal(values, np.rint(values)) else values
-
-
-def _texts(settings: ReleaseSettings, entries: Sequence[CaseEntry]) -> dict[str, bytes]:
-    """Every file that is not an image or a mask, by its path."""
-    splits, findings = _splits(settings, entries)
-    licence = f"SPDX-License-Identifier: {settings.licence}\n"
-    if settings.licence_text.strip():
-        licence += f"\n{settings.licence_text.strip()}\n"
-    return {
-        TABLE_NAME: case_table(entries, list(settings.labels.values())).encode(),
-        SPLITS_NAME: splits,
-        CARD_NAME: dataset_card(settings, entries, split_findings=findings).encode(),
-        LICENCE_NAME: licence.encode(),
-    }
-
-
-def _splits(settings: ReleaseSettings, entries: Sequence[CaseEntry]) -> tuple[bytes, tuple[Finding, ...]]:
-    cases = [SplitCase(entry.case, entry.patient, entry.tissue_type) for entry in entries]
-    folds = stratified_folds(cases, folds=settings.folds, seed=settings.seed)
-    findings = fold_findings(cases, folds, folds=settings.folds)
-    content = {
-        "method": "test sets of a cross-validation, balanced by tissue type, each patient in one fold",
-        "seed": settings.seed,
-        "folds": [list(fold) for fold in folds],
-        "findings": [finding.as_dict() for finding in findings],
-    }
-    return canonical_json(content), findings
+    for path, content in ((MANIFEST_NAME, manifest.encode()), (SUMS_NAME, manifest.sums())):
+        put(part, path, content)
+    for folder in sorted(path for path in part.rglob("*") if path.is_dir()):
+        flush_to_disk(folder)
+    return manifest, taken_over
 
 
 def _manifest(settings: ReleaseSettings, entries: Sequence[CaseEntry], files: Sequence[FileEntry]) -> Manifest:
@@ -292,8 +216,7 @@ def _manifest(settings: ReleaseSettings, entries: Sequence[CaseEntry], files: Se
         protocol=settings.protocol,
         labels=tuple(LabelEntry(value, name) for value, name in sorted(settings.labels.items())),
         roles=_role_entries(settings, entries),
-        seed=settings.seed,
-        software=_software(),
+        software=software(),
         withdrawn=tuple(sorted(settings.withdrawn)),
         cases=tuple(entries),
         files=tuple(sorted(files)),
@@ -302,19 +225,7 @@ def _manifest(settings: ReleaseSettings, entries: Sequence[CaseEntry], files: Se
 
 def _role_entries(settings: ReleaseSettings, entries: Sequence[CaseEntry]) -> tuple[RoleEntry, ...]:
     drawn = {entry.drawn_role for entry in entries}
-    return tuple(RoleEntry(role.name, role.modality, role.name in drawn) for role in settings.roles)
-
-
-def _software() -> dict[str, str]:
-    try:
-        return {"maskloop": version("maskloop")}
-    except PackageNotFoundError:  # a checkout that was never installed has no version
-        return {"maskloop": "not installed"}
-
-
-def _write(part: Path, path: str, content: bytes) -> FileEntry:
-    write_bytes(part / path, content)
-    return file_entry(path, content)
+    return tuple(RoleEntry(role.name, role.title, role.kind, role.name in drawn) for role in settings.roles)
 
 
 def _settle(part: Path, target: Path, digest: str) -> bool:

@@ -4,23 +4,18 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from math import isfinite
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Union
 
 from datasets.errors import RejectedInput
-from datasets.files import canonical_json
-from datasets.release.former_manifest import FORMER_SCHEMA, FormerCaseEntry, FormerManifest
-from datasets.release.manifest import (
-    MASK,
-    SCHEMA,
-    CaseEntry,
-    FileEntry,
-    LabelEntry,
-    Manifest,
-    ProtocolEntry,
-    RoleEntry,
-)
+from datasets.release.manifest import SCHEMA, CaseEntry, Manifest, RoleEntry
+from datasets.release.manifest_1 import SCHEMA_1, CaseEntry1, Manifest1
+from datasets.release.manifest_2 import SCHEMA_2, CaseEntry2, Manifest2, RoleEntry2
+from datasets.release.manifest_parts import FileEntry, LabelEntry, ProtocolEntry
+from datasets.release.paths import MASK
 
-AnyManifest = Manifest | FormerManifest
+AnyManifest = Union[Manifest, Manifest2, Manifest1]  # noqa: UP007  # for Python 3.9, in verify.py
+
+AnyCase = Union[CaseEntry, CaseEntry2, CaseEntry1]  # noqa: UP007
 
 
 def read_manifest(content: bytes) -> AnyManifest:
@@ -32,7 +27,7 @@ def read_manifest(content: bytes) -> AnyManifest:
     value = strict_json(content)
     read = _READERS.get(str(value.get("schema"))) if isinstance(value, dict) else None
     if read is None:
-        _refuse("manifest-schema", f"The manifest is of neither schema {SCHEMA} nor {FORMER_SCHEMA}.")
+        _refuse("manifest-schema", f"The manifest is of none of the schemas {SCHEMA_1} to {SCHEMA}.")
     try:
         return read(value)
     except (KeyError, TypeError, ValueError):
@@ -52,48 +47,76 @@ def strict_json(content: bytes) -> Any:
             parse_constant=_refuse_constant,
             parse_float=_finite,
         )
-        canonical_json(value)
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError, MemoryError):
         _refuse("json-unsound", "The file is not JSON of finite numbers and unrepeated keys.")
     return value
 
 
 def _manifest(value: dict[str, Any]) -> Manifest:
-    plain = _exactly(value, Manifest, also={"release_digest"})
     cases = tuple(_case(each) for each in value["cases"])
-    labels = tuple(LabelEntry(**_exactly(each, LabelEntry)) for each in value["labels"])
     roles = tuple(RoleEntry(**_exactly(each, RoleEntry)) for each in value["roles"])
-    protocol = value["protocol"] and ProtocolEntry(**_exactly(value["protocol"], ProtocolEntry))
-    _all_of(str, (*(role.name for role in roles), *(label.name for label in labels)))
-    _all_of(int, (label.value for label in labels))
-    known = {role.name for role in roles}
-    if any(not known.issuperset((*case.images, *case.missing_images)) for case in cases):
-        raise ValueError
-    parts = {"cases": cases, "labels": labels, "roles": roles, "protocol": protocol or None}
-    return Manifest(**plain | parts | _files_and_withdrawn(value, cases))
+    _all_of(str, (text for role in roles for text in (role.name, role.title, role.kind)))
+    parts = _labels_and_protocol(value, cases, {role.name for role in roles})
+    plain = _exactly(value, Manifest, also={"release_digest"})
+    return Manifest(**plain | {"cases": cases, "roles": roles} | parts | _files_and_withdrawn(value, cases))
 
 
 def _case(value: Any) -> CaseEntry:
-    lists = {name: tuple(value[name]) for name in ("images", "missing_images")}
+    lists = {name: tuple(value[name]) for name in ("missing_images", "former_codes")}
+    _all_of(dict, (value["images"], value["voxels"]))
     case = CaseEntry(**_exactly(value, CaseEntry) | lists)
+    _all_of(str, (case.drawn_role, case.mask, case.record, case.fingerprint, *lists["missing_images"]))
+    _all_of(str, (*lists["former_codes"], *case.images, *case.images.values(), *case.voxels, *case.voxels.values()))
+    if case.drawn_role not in case.images or MASK in case.images:
+        raise ValueError
+    return case
+
+
+def _manifest_2(value: dict[str, Any]) -> Manifest2:
+    cases = tuple(_case_2(each) for each in value["cases"])
+    roles = tuple(RoleEntry2(**_exactly(each, RoleEntry2)) for each in value["roles"])
+    parts = _labels_and_protocol(value, cases, {role.name for role in roles})
+    plain = _exactly(value, Manifest2, also={"release_digest"})
+    return Manifest2(**plain | {"cases": cases, "roles": roles} | parts | _files_and_withdrawn(value, cases))
+
+
+def _case_2(value: Any) -> CaseEntry2:
+    lists = {name: tuple(value[name]) for name in ("images", "missing_images")}
+    case = CaseEntry2(**_exactly(value, CaseEntry2) | lists)
     _all_of(str, (case.drawn_role, *case.images, *case.missing_images))
     if case.drawn_role not in case.images or MASK in case.images or len(set(case.images)) < len(case.images):
         raise ValueError
     return case
 
 
-def _former(value: dict[str, Any]) -> FormerManifest:
-    plain = _exactly(value, FormerManifest, also={"release_digest"})
-    cases = tuple(FormerCaseEntry(**_exactly(each, FormerCaseEntry)) for each in value["cases"])
-    return FormerManifest(**plain | {"cases": cases} | _files_and_withdrawn(value, cases))
-
-
-_READERS: Mapping[str, Callable[[dict[str, Any]], AnyManifest]] = {SCHEMA: _manifest, FORMER_SCHEMA: _former}
-
-
-def _files_and_withdrawn(
-    value: dict[str, Any], cases: tuple[CaseEntry, ...] | tuple[FormerCaseEntry, ...]
+def _labels_and_protocol(
+    value: dict[str, Any], cases: tuple[CaseEntry, ...] | tuple[CaseEntry2, ...], roles: set[str]
 ) -> dict[str, Any]:
+    """What schemas 2 and 3 share."""
+    labels = tuple(LabelEntry(**_exactly(each, LabelEntry)) for each in value["labels"])
+    protocol = value["protocol"] and ProtocolEntry(**_exactly(value["protocol"], ProtocolEntry))
+    _all_of(str, (*roles, *(label.name for label in labels)))
+    _all_of(int, (label.value for label in labels))
+    if any(not roles.issuperset((*case.images, *case.missing_images)) for case in cases):
+        raise ValueError
+    return {"labels": labels, "protocol": protocol or None}
+
+
+def _manifest_1(value: dict[str, Any]) -> Manifest1:
+    plain = _exactly(value, Manifest1, also={"release_digest"})
+    cases = tuple(CaseEntry1(**_exactly(each, CaseEntry1)) for each in value["cases"])
+    return Manifest1(**plain | {"cases": cases} | _files_and_withdrawn(value, cases))
+
+
+_READERS: Mapping[str, Callable[[dict[str, Any]], AnyManifest]] = {
+    SCHEMA: _manifest,
+    SCHEMA_2: _manifest_2,
+    SCHEMA_1: _manifest_1,
+}
+
+
+def _files_and_withdrawn(value: dict[str, Any], cases: tuple[AnyCase, ...]) -> dict[str, Any]:
     """What both schemas share, as tuples of values whose types the checks rely on."""
     files = tuple(FileEntry(**_exactly(entry, FileEntry)) for entry in value["files"])
     _all_of(str, (text for case in cases for text in (case.case, case.patient)))

@@ -1,4 +1,4 @@
 """Cases, cohorts and folds of a study.
 
-Imports `datasets.formats`, `datasets.image` and `datasets.labels`.
+Imports `datasets.dicom`, `datasets.formats`, `datasets.image`, `datasets.labels` and `datasets.pictures`.
 """

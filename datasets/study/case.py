@@ -8,6 +8,14 @@ from datasets.errors import RejectedInput
 from datasets.image.volume import Grid, Volume
 
 
+class Consent(StrEnum):
+    """Whether a patient agreed that their images and masks are given away."""
+
+    UNSAID = ""
+    GIVEN = "given"
+    REFUSED = "refused"
+
+
 class QualityScore(StrEnum):
     """A reviewer's score of a mask, with the meanings of the InteractiveNet paper's Table S3."""
 

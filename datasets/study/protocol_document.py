@@ -30,7 +30,7 @@ _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _LABEL_NAME = re.compile(r"[^\W\d_]([\w -]{0,38}[\w-])?")
 _KEY = re.compile(r"[017-9]")
 _FILES = ("mask", "checkerboard", "thumbnail", "deformation", "edges", "registration")
-_COLUMNS = ("patient_id", "tissue_type", "anatomical_site", "reason")
+_COLUMNS = ("patient_id", "tissue_type", "anatomical_site", "consent", "reason")
 _DEVICES = ("con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)))
 _RESERVED = frozenset({*_FILES, *_COLUMNS, *_DEVICES})
 """Names of other files of a case, of other columns and fields, and those that Windows keeps for devices."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
-from training.evaluation.plot_frame import Frame, dot, path, round_ticks
+from datasets.pages.frame import Frame, dot, path, round_ticks
 from training.measures.bootstrap import Interval
 from training.measures.intervals import mean_interval
 

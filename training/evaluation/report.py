@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from training.evaluation.page import NOTHING, card, html_table, number, p_value, spread, whole_page
+from datasets.pages.numbers import number, p_value, spread
+from datasets.pages.page import NOTHING, card, html_table, whole_page
 from training.evaluation.report_figures import Curve, bland_altman_plot, dice_by_case, dice_curves
 from training.evaluation.results import cleanings_in_words
 from training.measures.comparison import (

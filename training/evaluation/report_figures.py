@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from training.evaluation.plot_frame import Frame, dice_ticks, dot, path, round_ticks
+from datasets.pages.frame import Frame, dot, path, round_ticks
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def dice_curves(curves: Sequence[Curve]) -> str:
     last = max(max(curve.clicks) for curve in curves)
     first = min(min(curve.clicks) for curve in curves)
     frame = Frame((first, max(last, first + 1)), (floor if floor < 1 else 0.9, 1.0))
-    content = frame.axes(range(first, last + 1), dice_ticks(frame.y_range[0]), x_title="clicks", y_title="Dice")
+    content = frame.axes(range(first, last + 1), _dice_ticks(frame.y_range[0]), x_title="clicks", y_title="Dice")
     for place, curve in enumerate(curves):
         content.extend(_curve(frame, curve, f"m{place % 6}", band=len(curves) == 1))
     return frame.svg(content, label="Dice against clicks")
@@ -53,7 +53,7 @@ def dice_by_case(cases: Sequence[tuple[str, float]]) -> str:
     ordered = sorted(cases, key=lambda case: case[1])
     floor = max(0.0, math.floor(ordered[0][1] * 10) / 10)
     frame = Frame((0, len(ordered) + 1), (floor if floor < 1 else 0.9, 1.0), height=280)
-    content = frame.axes([], dice_ticks(frame.y_range[0]), x_title="cases, worst to best", y_title="Dice")
+    content = frame.axes([], _dice_ticks(frame.y_range[0]), x_title="cases, worst to best", y_title="Dice")
     mean = sum(value for _, value in ordered) / len(ordered)
     _, y = frame.at(0, mean)
     content.append(f'<path class="mean m0" d="M{frame.left:g} {y:.1f}H{frame.width - frame.right:g}"/>')
@@ -105,3 +105,9 @@ def _curve(frame: Frame, curve: Curve, style: str, *, band: bool) -> list[str]:
         for (x, y), count, value in zip(points, curve.clicks, curve.mean, strict=True)
     )
     return content
+
+
+def _dice_ticks(floor: float) -> list[float]:
+    """Ticks of Dice from a floor to 1."""
+    step = 0.1 if floor < 0.8 else 0.05
+    return [round(1 - step * number, 2) for number in range(round((1 - floor) / step) + 1)]

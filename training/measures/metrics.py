@@ -1,29 +1,43 @@
 """Metrics: agreement of two masks on one grid. Distances are in millimetres and use the grid's spacing.
 
-The surface of a mask is the same for all measures: the voxels inside that have a face neighbour outside, at their
-centres; the volume's border counts as outside, but along an axis of one voxel there is no outside (a single slice has
-a rim, not two faces). It is the surface of MONAI's voxel-based measures, not the triangles of a mesh.
+What a mask's surface is, and how far two lie apart, is `datasets.image.mask_measures`.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.errors import GeometryError
 from datasets.image.mask import Inside
-from datasets.image.mask_box import mask_box
+from datasets.image.mask_measures import (
+    MaskArray,
+    dice,
+    distances_between,
+    in_window,
+    require_grid,
+    surface_distances,
+)
 from datasets.image.volume import Grid
 from training.measures.diameter import diameter_3d_mm, transverse_diameter_mm
-from training.measures.distance import to_nearest
 from training.measures.lesions import LesionCounts, lesion_counts
 
-MaskArray = NDArray[Any]
-"""A mask as an array of any type; values other than 0 are inside."""
-
-_NOWHERE = (slice(0, 0),) * 3
-"""The window of two empty masks."""
+__all__ = [
+    "MISS_DICE",
+    "SURFACE_TOLERANCE_MM",
+    "Agreement",
+    "MaskArray",
+    "Overlap",
+    "agreement",
+    "assd_mm",
+    "dice",
+    "hd95_mm",
+    "is_miss",
+    "overlap",
+    "require_grid",
+    "surface_dice",
+    "surface_distances",
+    "volume_ml",
+]
 
 SURFACE_TOLERANCE_MM = 1.0
 """How far apart two surfaces may lie and still count as one (2S-ICR, section 4.4): about one pixel of the T1 images."""
@@ -87,7 +101,7 @@ def agreement(predicted: MaskArray, reference: MaskArray, grid: Grid, slice_axis
     Raises:
         GeometryError: As `surface_distances`.
     """
-    one, other = _in_window(predicted, reference, grid)
+    one, other = in_window(predicted, reference, grid)
     return Agreement(
         **vars(_overlap(one, other, grid)),
         volume_ml=volume_ml(one, grid),
@@ -102,49 +116,12 @@ def agreement(predicted: MaskArray, reference: MaskArray, grid: Grid, slice_axis
 
 def overlap(predicted: MaskArray, reference: MaskArray, grid: Grid) -> Overlap:
     """Dice and the surface measures alone; arguments and errors as `agreement`."""
-    return _overlap(*_in_window(predicted, reference, grid), grid)
-
-
-def dice(a: MaskArray, b: MaskArray) -> float:
-    """Dice overlap 2|A∩B| / (|A| + |B|).
-
-    Args:
-        a: Array of any shape; non-zero is inside.
-        b: Array of the same shape.
-
-    Returns:
-        0..1; 1 where both are empty.
-
-    Raises:
-        GeometryError: The shapes differ.
-    """
-    one, other = _inside(a, b)
-    total = int(one.sum()) + int(other.sum())
-    return 2.0 * int((one & other).sum()) / total if total else 1.0
+    return _overlap(*in_window(predicted, reference, grid), grid)
 
 
 def is_miss(dice_of_case: float) -> bool:
     """Whether a case's Dice is that of a miss, below `MISS_DICE`."""
     return dice_of_case < MISS_DICE
-
-
-def surface_distances(a: MaskArray, b: MaskArray, grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Distances in millimetres from each surface voxel of one mask to the other's nearest surface voxel.
-
-    A surface voxel is one inside with a face neighbour outside; the volume's border counts as outside.
-
-    Args:
-        a: Array of `grid.shape`; non-zero is inside.
-        b: Array of `grid.shape`.
-        grid: Grid of both.
-
-    Returns:
-        From a to b and from b to a; infinite where the other mask is empty.
-
-    Raises:
-        GeometryError: An array has another shape than the grid, or the grid's axes are not at right angles.
-    """
-    return _distances(*_in_window(a, b, grid), grid)
 
 
 def assd_mm(a: MaskArray, b: MaskArray, grid: Grid) -> float:
@@ -193,29 +170,14 @@ def volume_ml(inside: MaskArray, grid: Grid) -> float:
     return int(np.count_nonzero(inside)) * grid.voxel_volume_mm3 / 1000.0
 
 
-def _in_window(a: MaskArray, b: MaskArray, grid: Grid) -> tuple[Inside, Inside]:
-    """Both masks in the smallest box that holds both: beyond it all is outside, so that no measure differs."""
-    one, other = _inside(a, b)
-    require_grid(grid, one)
-    window = mask_box(one | other) or _NOWHERE
-    return one[window], other[window]
-
-
 def _overlap(one: Inside, other: Inside, grid: Grid) -> Overlap:
-    ways = _distances(one, other, grid)
+    ways = distances_between(one, other, grid)
     return Overlap(
         dice=dice(one, other),
         assd_mm=_none_if_infinite(_average(ways)),
         hd95_mm=_none_if_infinite(_percentile_95(ways)),
         surface_dice_1mm=_share_within(ways, SURFACE_TOLERANCE_MM),
     )
-
-
-def _distances(one: Inside, other: Inside, grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Distances in both directions between the surfaces of two masks, cut to a window beyond which all is outside."""
-    flat = [axis for axis in range(3) if grid.shape[axis] == 1]
-    first, second = _surface(one, flat), _surface(other, flat)
-    return to_nearest(second, first, grid.spacing), to_nearest(first, second, grid.spacing)
 
 
 def _average(ways: tuple[NDArray[np.float64], NDArray[np.float64]]) -> float:
@@ -236,50 +198,3 @@ def _share_within(ways: tuple[NDArray[np.float64], NDArray[np.float64]], toleran
 
 def _none_if_infinite(distance_mm: float) -> float | None:
     return None if np.isinf(distance_mm) else distance_mm
-
-
-def _inside(a: MaskArray, b: MaskArray) -> tuple[Inside, Inside]:
-    if a.shape != b.shape:
-        raise GeometryError(
-            "mask-shapes",
-            f"Expected two masks of one shape, got {tuple(a.shape)} and {tuple(b.shape)}.",
-            remedy="Resample one onto the other's grid first.",
-        )
-    return _as_inside(a), _as_inside(b)
-
-
-def _as_inside(mask: MaskArray) -> Inside:
-    return mask if mask.dtype == np.bool_ else np.asarray(mask != 0)
-
-
-def require_grid(grid: Grid, *masks: MaskArray) -> None:
-    """Refuses masks that do not lie on a grid, and a grid on which no distance is measured.
-
-    Raises:
-        GeometryError: A mask has another shape than the grid, or the grid's axes are not at right angles.
-    """
-    for mask in masks:
-        if tuple(mask.shape) != grid.shape:
-            raise GeometryError(
-                "mask-shape",
-                f"Expected masks of {grid.shape}, got {tuple(mask.shape)}.",
-                remedy="Give the grid that the masks lie on.",
-            )
-    if not grid.is_orthogonal:
-        raise GeometryError(
-            "grid-sheared",
-            "The grid is sheared; distances are measured along axes at right angles only.",
-            remedy="Resample the masks onto a grid without shear first.",
-        )
-
-
-def _surface(inside: Inside, flat: list[int]) -> Inside:
-    """Voxels inside with a face neighbour outside, whatever lies along the flat axes."""
-    around = np.pad(inside, 1)
-    middle = [slice(1, -1)] * inside.ndim
-    core = np.ones_like(inside)
-    for axis in set(range(inside.ndim)) - set(flat):
-        for neighbours in (slice(None, -2), slice(2, None)):
-            core &= around[tuple(neighbours if at == axis else cut for at, cut in enumerate(middle))]
-    surface: Inside = inside & ~core
-    return surface

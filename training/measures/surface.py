@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.image.mask import Inside
-from training.measures.distance import to_nearest
+from datasets.image.mask_measures import to_nearest
 
 _ROUNDING_MM = 1e-5
 """Rounding error of a distance in float32: a surface exactly at the tolerance is within it."""

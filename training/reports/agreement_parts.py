@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from datasets.pages.sheets import Column, Figure, Part, Sheet, Value
 from training.measures.intervals import mean_interval
 from training.measures.statistics import bland_altman, pearson_r
 from training.reports.plots import dice_legend, percent_plot
 from training.reports.scores import ModelScores
-from training.reports.sheets import Column, Figure, Part, Sheet, Value
 from training.reports.summaries import Facts
 
 _SIZES = {

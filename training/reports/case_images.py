@@ -6,9 +6,10 @@ from pathlib import Path
 
 from datasets.errors import MaskloopError
 from datasets.formats.nifti import read_mask
+from datasets.pictures.outlined_slice import OutlinedSlice
 from datasets.study.cohort import LoadedCase
 from datasets.study.image_kind import modality_of
-from training.reports.pictures import CasePicture, case_picture, grey_value
+from training.reports.pictures import case_picture, grey_value
 from training.reports.scores import ModelScores
 from training.reports.worst_parts import shown_cases
 
@@ -27,7 +28,7 @@ class CaseImages:
     """
 
     grey: dict[str, dict[str, float]] = field(default_factory=dict)
-    pictures: dict[tuple[str, str], CasePicture] = field(default_factory=dict)
+    pictures: dict[tuple[str, str], OutlinedSlice] = field(default_factory=dict)
     findings: list[str] = field(default_factory=list)
 
 

@@ -1,7 +1,7 @@
 """The cohort: tissue types and sites (MSTT-199's table 1), volumes (figure 3) and grey values (figure 4)."""
 
-from training.reports.plots import boxes
-from training.reports.sheets import Column, Figure, Part, Sheet, Value
+from datasets.pages.boxes import boxes
+from datasets.pages.sheets import Column, Figure, Part, Sheet, Value
 from training.reports.summaries import Facts
 
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from training.evaluation.page import card, whole_page
+from datasets.pages.page import card, whole_page
+from datasets.pages.sheets import Column, Part, Sheet, as_html, sheets_of
 from training.reports.agreement_parts import agreement_parts
 from training.reports.case_facts import CaseFacts
 from training.reports.cohort_parts import cohort_parts
@@ -12,7 +13,6 @@ from training.reports.paired_tests import paired_parts
 from training.reports.relation_parts import relation_parts
 from training.reports.result_parts import result_parts
 from training.reports.scores import ModelScores
-from training.reports.sheets import Column, Part, Sheet, as_html, sheets_of
 from training.reports.summaries import Facts
 from training.reports.worst_parts import Pictures, worst_parts
 

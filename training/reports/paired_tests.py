@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations, permutations
 
+from datasets.pages.sheets import Column, Part, Sheet, Value
 from training.measures.comparison import Paired, paired_by_patient
 from training.measures.statistics import adjusted
 from training.reports.case_facts import CaseFacts
 from training.reports.scores import ModelScores, Score
-from training.reports.sheets import Column, Part, Sheet, Value
 from training.reports.summaries import ALL, Facts
 
 Measure = Callable[[Score], float | None]

@@ -1,20 +1,15 @@
-"""Plots of a report as inline SVG: boxes by group, clouds of points with trend lines, Bland and Altman's."""
+"""Plots of a report as inline SVG: clouds of points with trend lines, and Bland and Altman's."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-import numpy as np
-
-from training.evaluation.plot_frame import Frame, dot, path, round_ticks
+from datasets.pages.boxes import COLOURS, legend, legend_of
+from datasets.pages.frame import Frame, dot, path, round_ticks
 from training.measures.metrics import MISS_DICE, is_miss
 
-Mark = tuple[str, float]
-"""A case's title and its value."""
-
 GOOD_DICE = 0.8
-_COLOURS = 6
 
 
 @dataclass(frozen=True)
@@ -30,34 +25,6 @@ class Cloud:
     name: str
     points: Sequence[tuple[str, float, float]]
     line: tuple[float, float] | None = None
-
-
-def boxes(groups: Mapping[str, Mapping[str, Sequence[Mark]]], *, y_title: str, top: float | None = None) -> str:
-    """A box for each series of each group, with the cases as dots.
-
-    A box holds the middle half with the median; whiskers reach the farthest case within 1.5 box heights.
-
-    Args:
-        groups: By group, by series, the cases.
-        y_title: What is drawn, with its unit.
-        top: The largest value of the scale, such as 1 for Dice; None for a round one.
-    """
-    series = list(dict.fromkeys(name for each in groups.values() for name in each))
-    values = [value for each in groups.values() for marks in each.values() for _, value in marks]
-    ticks = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0] if top == 1.0 else round_ticks([0.0, *values])
-    frame = Frame((0, len(groups)), (ticks[0], ticks[-1]), bottom=30)
-    content = frame.axes([], ticks, x_title="", y_title=escape(y_title))
-    for place, (group, found) in enumerate(groups.items()):
-        x, _ = frame.at(place + 0.5, 0)
-        content.append(
-            f'<text class="tick" x="{x:.1f}" y="{frame.height - 10:g}" text-anchor="middle">{escape(group)}</text>'
-        )
-        width = 0.8 / len(series)
-        for at, name in enumerate(series):
-            if marks := found.get(name):
-                middle = place + 0.1 + width * (at + 0.5)
-                content += _box(frame, marks, middle, min(width, 0.4), style=f"m{at % _COLOURS}")
-    return legend(series) + frame.svg(content, label=y_title)
 
 
 def clouds(found: Sequence[Cloud], *, x_title: str, y_title: str, of_ten: bool = False) -> str:
@@ -82,7 +49,7 @@ def clouds(found: Sequence[Cloud], *, x_title: str, y_title: str, of_ten: bool =
             f'<text class="tick" x="{x:.1f}" y="{frame.height - 26:g}" text-anchor="middle">{10**value:g}</text>'
         )
     for at, cloud in enumerate(found):
-        style = f"m{at % _COLOURS}"
+        style = f"m{at % COLOURS}"
         if cloud.line is not None and len(cloud.points) > 1:
             slope, start = cloud.line
             ends = [min(x for _, x, _ in cloud.points), max(x for _, x, _ in cloud.points)]
@@ -122,40 +89,10 @@ def dice_legend() -> str:
         "m1": f"Dice {MISS_DICE} to {GOOD_DICE}",
         "m4": f"misses, below {MISS_DICE}",
     }
-    return _legend(list(words.items()))
-
-
-def legend(names: Sequence[str]) -> str:
-    """Names in their colours; nothing for one."""
-    return _legend([(f"m{at % _COLOURS}", name) for at, name in enumerate(names)]) if len(names) > 1 else ""
-
-
-def _legend(entries: Sequence[tuple[str, str]]) -> str:
-    items = "".join(f'<li class="{style}">{escape(name)}</li>' for style, name in entries)
-    return f'<ul class="legend">{items}</ul>'
+    return legend_of(list(words.items()))
 
 
 def _of_dice(dice: float) -> str:
     if is_miss(dice):
         return "m4"
     return "m2" if dice >= GOOD_DICE else "m1"
-
-
-def _box(frame: Frame, marks: Sequence[Mark], middle: float, width: float, *, style: str) -> list[str]:
-    values = np.array([value for _, value in marks])
-    low, median, high = np.quantile(values, (0.25, 0.5, 0.75))
-    reach = 1.5 * (high - low)
-    least, most = values[values >= low - reach].min(), values[values <= high + reach].max()
-    left, right = middle - width * 0.4, middle + width * 0.4
-    corners = [frame.at(x, y) for x, y in ((left, low), (right, low), (right, high), (left, high))]
-    found = [f'<path class="case {style}" d="{path(corners)}Z"/>']
-    found.append(f'<path class="mean {style}" d="{path([frame.at(left, median), frame.at(right, median)])}"/>')
-    for start, end in ((low, least), (high, most)):
-        found.append(f'<path class="case {style}" d="{path([frame.at(middle, start), frame.at(middle, end)])}"/>')
-    # Aside of each other in a fixed order, so that cases of one value are seen.
-    asides = [((at * 0.618034) % 1 - 0.5) * width * 0.5 for at in range(len(marks))]
-    found += [
-        dot(frame.at(middle + aside, value), title, style=style)
-        for aside, (title, value) in zip(asides, marks, strict=True)
-    ]
-    return found

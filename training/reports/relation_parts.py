@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from datasets.pages.boxes import boxes
+from datasets.pages.sheets import Column, Figure, Part, Sheet
 from training.measures.statistics import pearson_r
 from training.reports.case_facts import CaseFacts
-from training.reports.plots import Cloud, boxes, clouds
+from training.reports.plots import Cloud, clouds
 from training.reports.scores import ModelScores
-from training.reports.sheets import Column, Figure, Part, Sheet
 from training.reports.summaries import Facts, dice_of
 
 _FEWEST = 3

@@ -4,13 +4,13 @@ lesions; and tissue types beside each other as InteractiveNet's table 2 has them
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from datasets.pages.sheets import Column, Part, Sheet, Value
 from training.evaluation.results import LESIONS
 from training.measures.intervals import mean_interval
 from training.measures.statistics import mean_sd
 from training.reports.case_facts import CaseFacts
 from training.reports.paired_tests import TESTED, compared
 from training.reports.scores import ModelScores
-from training.reports.sheets import Column, Part, Sheet, Value
 from training.reports.summaries import ALL, SUMMARY, SUMMARY_NOTE, Facts, dice_of, summary
 
 

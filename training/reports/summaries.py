@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from datasets.pages.sheets import Column, Value
 from training.measures.intervals import mean_interval
 from training.measures.metrics import MISS_DICE, is_miss
 from training.measures.statistics import mean_sd
 from training.reports.case_facts import CaseFacts
 from training.reports.scores import ModelScores
-from training.reports.sheets import Column, Value
 
 ALL = "all"
 SUMMARY = (

@@ -3,16 +3,16 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from datasets.pages.sheets import Column, Figure, Part, Sheet
+from datasets.pictures.outlined_slice import OutlinedSlice
 from training.measures.metrics import is_miss
-from training.reports.pictures import CasePicture
 from training.reports.scores import ModelScores
-from training.reports.sheets import Column, Figure, Part, Sheet
 from training.reports.summaries import Facts
 
 SHOWN_CASES = 6
 """Cases at either end: a page is looked at, and more is in the CSV."""
 
-Pictures = Mapping[tuple[str, str], CasePicture]
+Pictures = Mapping[tuple[str, str], OutlinedSlice]
 """By model and case."""
 
 
@@ -58,7 +58,7 @@ def _gallery(model: ModelScores, pictures: Pictures) -> str:
     return f'<div class="gallery">{"".join(_picture(model, case, found) for case, found in shown)}</div>'
 
 
-def _picture(model: ModelScores, case: str, found: CasePicture) -> str:
+def _picture(model: ModelScores, case: str, found: OutlinedSlice) -> str:
     words = f"{case}, slice {found.slice_index}: Dice {model.scores[case].dice:.3f}"
     alt = f"{case} with the outlines of the reference and of {model.name}"
     return f'<figure><img src="{found.data_uri}" alt="{escape(alt)}"><figcaption>{escape(words)}</figcaption></figure>'

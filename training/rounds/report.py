@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from statistics import mean
 
+from datasets.pages.page import card, whole_page
+from datasets.pages.sheets import Column, Figure, Sheet, Value, as_html, sheets_of
 from training.evaluation.learning_curve import CurvePoint, curve_plot, difference
-from training.evaluation.page import card, whole_page
 from training.measures.bootstrap import Interval
 from training.measures.metrics import is_miss
 from training.measures.statistics import patient_means
 from training.reports.model_report import PAGE_NAME, ModelReport
-from training.reports.sheets import Column, Figure, Sheet, Value, as_html, sheets_of
 from training.rounds.plan import RoundsPlan
 from training.rounds.work import CaseWork
 

@@ -1,4 +1,4 @@
-"""Corrections of a known case: a later ingest takes tissue type and anatomical site from `cases.csv`."""
+"""Corrections of a known case: a later ingest takes tissue type, anatomical site and consent from `cases.csv`."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -7,6 +7,7 @@ from django.db import transaction
 
 from annotation_backend.cases.models import Case, title_of
 from datasets.finding import Finding, Level
+from datasets.study.case import Consent
 from datasets.study.protocol import UNKNOWN_TISSUE
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def take_description(case: Case, pair: "PatientImages") -> Iterator[Finding]:
-    """Takes the table's tissue type and anatomical site where the case's record differs.
+    """Takes the table's tissue type, anatomical site and consent where the case's record differs.
 
     An empty cell changes nothing. A tissue type that would have annotators draw on another image is taken only if
     nobody has drawn on the case.
@@ -25,6 +26,9 @@ def take_description(case: Case, pair: "PatientImages") -> Iterator[Finding]:
         if site and site != row.anatomical_site:
             Case.objects.filter(pk=row.pk).update(anatomical_site=site)
             yield _taken(row, "The anatomical site is changed to the one in the table.")
+        if pair.consent and pair.consent != row.consent:
+            Case.objects.filter(pk=row.pk).update(consent=pair.consent)
+            yield _consent_taken(row, pair.consent)
         if tissue in (UNKNOWN_TISSUE, row.tissue_type):
             return
         if row.protocol.drawn_role(tissue) != row.drawn_role and row.is_annotated:
@@ -49,6 +53,13 @@ def _tissue_taken(case: Case, tissue: str) -> Finding:
     if case.is_registered:
         message += ", on the pixels that it was published with"
     return _taken(case, f"{message}.")
+
+
+def _consent_taken(case: Case, consent: Consent) -> Finding:
+    if consent is Consent.GIVEN:
+        return _taken(case, "The consent is changed to yes.", "Nothing needs doing.")
+    remedy = "Nothing, if that is right: from the next version of a release on, the case is named as withdrawn there."
+    return _taken(case, "The consent is changed to no; the case goes into no release any more.", remedy)
 
 
 def _taken(case: Case, message: str, remedy: str = "") -> Finding:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +10,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from annotation_backend.cases.exclusion import SUPERSEDED, exclude, take_back
+from annotation_backend.cases.ingesting.alone import alone_in
 from annotation_backend.cases.ingesting.chosen_series import choices_among
 from annotation_backend.cases.ingesting.corrections import take_description
 from annotation_backend.cases.ingesting.former_patients import carry_over
 from annotation_backend.cases.ingesting.known_masks import forget, known_masks
 from annotation_backend.cases.ingesting.pseudonyms import next_code, patient_of, pseudonym_of
+from annotation_backend.cases.ingesting.run_values import IngestReport, PublishedSource, naming
 from annotation_backend.cases.models import Case, ImportedMask, Ingest, IngestOutcome, IngestPatient, Patient, Series
 from annotation_backend.cases.workers.pairs import (
     PairTask,
@@ -26,10 +28,9 @@ from annotation_backend.cases.workers.pairs import (
 )
 from annotation_backend.cases.workers.scratch import move_in, scratch_folder
 from annotation_backend.compute import each_done
-from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
-from datasets.files import sha256_of_file
+from datasets.files import sha256_of_bytes, sha256_of_file
 from datasets.finding import Finding, Level
 from datasets.progress import Progress
 
@@ -37,29 +38,6 @@ if TYPE_CHECKING:
     from curation.pairing.pairing import Pairing, PatientImages, PatientSummary
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass
-class IngestReport:
-    """Result of an ingest.
-
-    Args:
-        new: Cases made now.
-        known: Cases that were there.
-        findings: Everything to tell a person.
-        reasons: Of a dry run: patient to a line for each image, why it would be chosen.
-        undecided: Patients whose series a person has to choose.
-    """
-
-    new: list[Case] = field(default_factory=list)
-    known: list[Case] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    reasons: dict[str, list[str]] = field(default_factory=dict)
-    undecided: list[Patient] = field(default_factory=list)
-
-    def name_patients(self, patients: Mapping[str, Patient]) -> None:
-        """Calls patients by their codes in the findings, where these call them by their position in the folder."""
-        self.findings = [_naming(finding, patients) for finding in self.findings]
 
 
 def ingest(
@@ -72,6 +50,7 @@ def ingest(
     is_rehearsal: bool = False,
     workers: int | None = None,
     label_values: Mapping[int, str] | None = None,
+    source: PublishedSource | None = None,
 ) -> IngestReport:
     """Brings in every patient of a folder who has the images that the study requires; others are named in findings.
 
@@ -87,23 +66,38 @@ def ingest(
         is_rehearsal: The cases are the doctor's own; no record is made of the run.
         workers: As for `each_done`.
         label_values: Meaning of each value of mask files, as a person gave it; recorded with the run.
+        source: The published dataset that the folder is; None for a folder of studies.
+
+    Raises:
+        TryAgain: Another ingest into the study is at work (`alone_in`); nobody waits for a look or a rehearsal.
     """
     from curation.pairing.other_protocols import fits_nobody
     from curation.pairing.pairing import pair_series
     from curation.scanning.scan import scan_folder
 
     protocol = study.protocol
-    scan = scan_folder(folder, protocol=protocol, progress=progress, label_values=label_values)
-    if not dry_run:
-        carry_over(study, scan)
-    pairing = pair_series(scan, protocol=protocol, choices=choices_among(study, scan.patient_keys))
-    of_folder = [*scan.findings, *fits_nobody(scan, protocol, pairing)]
-    report = IngestReport(findings=[*of_folder, *pairing.findings])
-    if dry_run:
-        _only_look(study, pairing, report)
-        return report
-    record = None if is_rehearsal else _record(study, scan.file_count, of_folder, label_values or {})
-    run = _Run(study, pairing, report, record)
+    with nullcontext() if dry_run or is_rehearsal else alone_in(study):
+        listed = None if source is None else source.laid_out
+        scan = scan_folder(folder, protocol=protocol, progress=progress, label_values=label_values, listed=listed)
+        if not dry_run:
+            carry_over(study, scan)
+        pairing = pair_series(scan, protocol=protocol, choices=choices_among(study, scan.patient_keys))
+        of_folder = [*scan.findings, *fits_nobody(scan, protocol, pairing)]
+        report = IngestReport(findings=[*of_folder, *pairing.findings])
+        if dry_run:
+            _only_look(study, pairing, report)
+            return report
+        said = {} if source is None else {**source.publication, "sha256": _digest_of(pairing)}
+        record = None if is_rehearsal else _record(study, scan.file_count, of_folder, label_values or {}, said)
+        _store(_Run(study, pairing, report, record), workers=workers, storing=storing)
+        if record is not None:
+            record.ended = timezone.now()
+            record.save(update_fields=["ended"])
+    return report
+
+
+def _store(run: "_Run", *, workers: int | None, storing: Progress | None) -> None:
+    """Reads the patients' images on workers and keeps each as it comes."""
     with scratch_folder() as scratch:
         tasks = run.tasks(scratch)
         for outcome in each_done(
@@ -114,10 +108,11 @@ def ingest(
             else:
                 run.keep(outcome.item.pair, outcome.result)
     run.name_patients()
-    if record is not None:
-        record.ended = timezone.now()
-        record.save(update_fields=["ended"])
-    return report
+
+
+def _digest_of(pairing: "Pairing") -> str:
+    """Digest over the digests of all chosen images, in whatever order the files lie."""
+    return sha256_of_bytes("\n".join(sorted(pair.source_sha256 for pair in pairing.pairs)).encode())
 
 
 def _only_look(study: Study, pairing: "Pairing", report: IngestReport) -> None:
@@ -247,7 +242,7 @@ class _Run:
             return None
         summary = self._summaries[patient_key]
         pair = next((pair for pair in self._pairs if pair.patient_key == patient_key), None)
-        said = dict.fromkeys(_naming(finding, self._patients) for finding in [*summary.findings, *findings])
+        said = dict.fromkeys(naming(finding, self._patients) for finding in [*summary.findings, *findings])
         patient = patient_of(self._study, patient_key)
         values = {
             "case": case,
@@ -261,7 +256,13 @@ class _Run:
         return row
 
 
-def _record(study: Study, file_count: int, findings: Iterable[Finding], label_values: Mapping[int, str]) -> Ingest:
+def _record(
+    study: Study,
+    file_count: int,
+    findings: Iterable[Finding],
+    label_values: Mapping[int, str],
+    source: Mapping[str, str],
+) -> Ingest:
     """The record of a run, begun; of what a person said of values, known words only."""
     words = region_words(study.protocol)
     return Ingest.objects.create(
@@ -269,6 +270,7 @@ def _record(study: Study, file_count: int, findings: Iterable[Finding], label_va
         file_count=file_count,
         findings=[finding.as_dict() for finding in findings],
         label_values={str(value): known_words(name, words) for value, name in label_values.items()},
+        source=dict(source),
     )
 
 
@@ -304,22 +306,6 @@ def _sources(case: Case) -> set[tuple[str, str]]:
     return {(row.role, row.source_sha256) for row in case.series.all()}
 
 
-def _naming(finding: Finding, patients: Mapping[str, Patient]) -> Finding:
-    """The finding about a patient's code instead of a position, with the address of the patient's page.
-
-    Args:
-        finding: About a patient, a patient's series, or something else, which is left as it is.
-        patients: By position, as in findings: ``patient 3 (first file: 17)``.
-    """
-    position, comma, rest = finding.subject.partition(", ")
-    patient = patients.get(position)
-    if patient is None:
-        return finding
-    page = page_of(patient.study, "patient-page", patient.code)
-    remedy = finding.remedy if page in finding.remedy else f"{finding.remedy} See {page}."
-    return replace(finding, subject=f"{patient.code}{comma}{rest}", remedy=remedy)
-
-
 def _make_case(study: Study, pair: "PatientImages", stored: StoredPair, *, is_rehearsal: bool) -> Case:
     """Makes the case's records and moves its folder in, in one short transaction."""
     patient = patient_of(study, pair.patient_key)
@@ -330,9 +316,10 @@ def _make_case(study: Study, pair: "PatientImages", stored: StoredPair, *, is_re
             patient=patient,
             tissue_type=pair.tissue_type,
             anatomical_site=pair.anatomical_site,
+            consent=pair.consent,
             source_sha256=pair.source_sha256,
             is_rehearsal=is_rehearsal,
-            findings=[_naming(finding, {pair.reference: patient}).as_dict() for finding in stored.findings],
+            findings=[naming(finding, {pair.reference: patient}).as_dict() for finding in stored.findings],
         )
         series = {}
         for role, sha256 in stored.series.items():

@@ -91,9 +91,9 @@ def _meant(found: "FoundMask", words: frozenset[str]) -> Counter[tuple[str, int]
         values, counts = np.unique(read_mask_file(found.path).data, return_counts=True)
     except RejectedInput:
         return Counter()
-    said = {int(value): found.labels.get(int(value), f"label {value}") for value in values}
-    names = {value: known_words(name, words) or _REGION for value, name in said.items()}
-    return Counter((names[int(value)], int(count)) for value, count in zip(values, counts, strict=True) if value)
+    voxels = {int(value): int(count) for value, count in zip(values, counts, strict=True) if value}
+    regions = found.regions_of(voxels)
+    return Counter((known_words(name, words) or _REGION, sum(voxels[value] for value in own)) for name, own in regions)
 
 
 def _unsaid(pair: "PatientImages", found: "FoundMask") -> Finding:

@@ -1,4 +1,4 @@
-"""Checks a folder before it is ingested: it holds studies, and nothing of our own."""
+"""Checks a folder or an archive before it is ingested: it holds studies, and nothing of our own."""
 
 from pathlib import Path
 
@@ -30,16 +30,37 @@ def studies_folder(given: Path) -> Path:
             remedy="Give the folder with the studies.",
         )
     data = Path(settings.DATA_FOLDER).resolve()
-    if folder.is_relative_to(data) and _is_phantom(folder.relative_to(data).parts):
-        return folder
-    for own, name in ((data, "Maskloop's own data folder"), (ROOT.resolve(), "Maskloop's checkout")):
-        if folder.is_relative_to(own) or own.is_relative_to(folder):
+    if not (folder.is_relative_to(data) and _is_phantom(folder.relative_to(data).parts)):
+        _require_foreign(folder)
+    return folder
+
+
+def dataset_place(given: Path) -> Path:
+    """The whole path of a published dataset: a folder, or the file of an archive.
+
+    Raises:
+        RejectedInput: As `studies_folder`.
+    """
+    try:
+        path = given.resolve()
+        is_file = path.is_file()
+    except (OSError, RuntimeError):
+        is_file = False
+    if not is_file:
+        return studies_folder(given)
+    _require_foreign(path)
+    return path
+
+
+def _require_foreign(path: Path) -> None:
+    own_places = ((Path(settings.DATA_FOLDER), "Maskloop's own data folder"), (ROOT, "Maskloop's checkout"))
+    for own, name in ((place.resolve(), name) for place, name in own_places):
+        if path.is_relative_to(own) or own.is_relative_to(path):
             raise RejectedInput(
                 "own-folder",
-                f"This folder is, holds or lies in {name}.",
+                f"This folder or file is, holds or lies in {name}.",
                 remedy="Put the studies into a folder outside of it, and give that.",
             )
-    return folder
 
 
 def _is_phantom(parts: tuple[str, ...]) -> bool:

@@ -12,7 +12,13 @@ from annotation_backend.cases.models.case import (
 )
 from annotation_backend.cases.models.damage import Damage
 from annotation_backend.cases.models.image import CaseImage
-from annotation_backend.cases.models.ingest import ChosenSeries, Ingest, IngestOutcome, IngestPatient
+from annotation_backend.cases.models.ingest import (
+    ChosenSeries,
+    Ingest,
+    IngestOutcome,
+    IngestPatient,
+    published_sources,
+)
 from annotation_backend.cases.models.registration import (
     RedoState,
     Registration,
@@ -40,5 +46,6 @@ __all__ = [
     "Slice",
     "VerdictOfRegistration",
     "modality_of",
+    "published_sources",
     "title_of",
 ]

@@ -10,6 +10,7 @@ from annotation_backend.accounts.models import User
 from annotation_backend.cases.models.image import CaseImage
 from annotation_backend.cases.signals import annotated_asked, published_asked
 from annotation_backend.studies.models import Study
+from datasets.study.case import Consent
 from datasets.study.protocol import UNKNOWN_TISSUE, Modality, Protocol
 
 
@@ -75,6 +76,12 @@ class Case(models.Model):
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="cases")
     tissue_type = models.CharField(max_length=30, default=UNKNOWN_TISSUE)
     anatomical_site = models.CharField(max_length=80, blank=True)
+    consent = models.CharField(
+        max_length=8,
+        blank=True,
+        choices=[(consent.value, consent.name.capitalize()) for consent in Consent],
+        help_text="Whether the patient agreed that the images are given away; empty: nobody said",
+    )
     source_sha256 = models.CharField(max_length=64, help_text="Digest of all series' source digests")
     is_rehearsal = models.BooleanField(default=False, help_text="The doctor's own; never reviewed, learned or released")
     findings = models.JSONField(default=list)

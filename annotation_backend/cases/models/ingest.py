@@ -14,6 +14,9 @@ class Ingest(models.Model):
     file_count = models.PositiveIntegerField()
     findings = models.JSONField(default=list, help_text="Of files; what concerns a patient is with the patient")
     label_values = models.JSONField(default=dict, help_text="What a person said that the values of mask files mean")
+    source = models.JSONField(
+        default=dict, help_text="Of a published dataset: layout, title, licence, citation and digest"
+    )
     started = models.DateTimeField(auto_now_add=True)
     ended = models.DateTimeField(null=True)
 
@@ -22,6 +25,12 @@ class Ingest(models.Model):
 
     def __str__(self) -> str:
         return f"ingest {self.pk}"
+
+
+def published_sources(study: Study) -> list[dict[str, str]]:
+    """The published datasets that came into a study, each by its newest import: what `Ingest.source` holds."""
+    rows = Ingest.objects.filter(study=study).exclude(source={}).order_by("pk").values_list("source", flat=True)
+    return list({row["title"]: row for row in rows}.values())
 
 
 class IngestOutcome(models.TextChoices):

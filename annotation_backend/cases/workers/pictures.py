@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from curation.slices.checkerboard import alternating
-from curation.slices.png import encode_png
 from datasets.formats.nifti import read_volume
 from datasets.image.intensity import Window, drawing_window, to_uint8
 from datasets.image.volume import Volume
 from datasets.pictures.picture_plane import PicturePlane
+from datasets.pictures.png_encoding import encode_png
 
 KINDS = ("moving", "fixed", "checkerboard", "edges")
 """Kinds of pictures of a registration: each image, both in alternating tiles, the moved one's edges on the other."""

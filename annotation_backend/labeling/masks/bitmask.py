@@ -32,7 +32,7 @@ def encode(mask: NDArray[np.bool_]) -> str:
     """
     from isal import isal_zlib
 
-    from curation.slices.png import COLOUR_AND_ALPHA, png_around
+    from datasets.pictures.png_encoding import COLOUR_AND_ALPHA, png_around
 
     height, width = mask.shape
     rows = np.zeros((height, 1 + width * _CHANNELS), dtype=np.uint8)
@@ -75,7 +75,7 @@ def _content_of(url: object, *, largest: int) -> bytes:
 
 def _require_size(content: bytes, height: int, width: int) -> None:
     """The header's own size must be the picture's; only then is it worth decoding."""
-    from curation.slices.png import SIGNATURE
+    from datasets.pictures.png_encoding import SIGNATURE
 
     if len(content) < _HEADER.size:
         raise _not_a_bitmask("too few bytes")

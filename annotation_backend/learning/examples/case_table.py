@@ -52,7 +52,7 @@ def cases_of_table(path: Path | None, names: Collection[str]) -> tuple[dict[str,
 
 
 def _rows(path: Path) -> dict[str, SplitCase]:
-    from curation.scanning.table_text import UnreadableTable, cells_of
+    from datasets.table_text import UnreadableTable, cells_of
 
     try:
         content = path.read_bytes() if path.stat().st_size <= _MOST_BYTES else b""

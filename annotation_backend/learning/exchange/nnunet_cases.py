@@ -12,10 +12,11 @@ from annotation_backend.learning.splitting.arguments import external_of, rule_of
 from annotation_backend.learning.splitting.folds import planned_folds, require_apart
 from annotation_backend.studies.arguments import study_of
 from datasets.errors import RejectedInput
+from datasets.formats.nnunet_dataset import SPLITS_NAME, dataset_folder_name, write_splits
 from datasets.image.mask import TUMOUR
 from datasets.progress import ProgressOf
 from datasets.study.splits.rule import SplitName, SplitRule
-from training.exchange.nnunet.dataset import SPLITS_NAME, dataset_folder_name, write_dataset, write_splits
+from training.exchange.nnunet.dataset import write_dataset
 
 USUAL_FOLDS = 5
 """nnU-Net's own number."""

@@ -36,7 +36,7 @@ from annotation_backend.labeling.studio import client
 from annotation_backend.labeling.studio.credentials import service_url
 from annotation_backend.labeling.studio_server import server
 from annotation_backend.labeling.upkeep import take_up
-from annotation_backend.publishing.services import releases_folder
+from annotation_backend.publishing.contents.versions import releases_folder
 from annotation_backend.registry.model_registry import models_folder
 from annotation_backend.registry.models import Promotion
 from annotation_backend.registry.shipped import ensure_shipped_models
@@ -207,12 +207,15 @@ class Command(MaskloopCommand):
             return []
         if folder is None:
             self.say(f"{study}: writing a phantom cohort as DICOM (give your own studies with DATA=<folder>)")
-        report = ingest(
-            folder or phantom_folder(study),
-            study=study,
-            progress=self.progress("reading file"),
-            storing=self.progress("storing case"),
-        )
+        try:
+            report = ingest(
+                folder or phantom_folder(study),
+                study=study,
+                progress=self.progress("reading file"),
+                storing=self.progress("storing case"),
+            )
+        except TryAgain as busy:  # somebody else brings studies in, and ours are found at the next start
+            return self._tell_findings([str(busy)])
         self.say(f"{len(report.new)} new case(s), {len(report.known)} known, {len(report.findings)} finding(s)")
         return self._tell_findings([str(finding) for finding in report.findings])
 

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.django_db
 
 OF_A_STUDY = {
     "ingest_studies": ("FOLDER", "--dry-run"),
+    "import_dataset": ("FOLDER", "--layout", "bids", "--dry-run"),
     "register_cases": ("--dry-run",),
     "export_slices": ("--dry-run",),
     "publish_tasks": ("--dry-run",),
@@ -54,12 +55,12 @@ OF_A_CODE = {
 
 OF_ALL = {
     *("pull_annotations", "list_studies", "list_models", "check_data", "remove_person"),
-    *("create_study", "doctor", "up", "send_digests", "simulate_learning"),
+    *("create_study", "doctor", "up", "send_digests", "simulate_learning", "export_release"),
 }
 """Commands about all studies, or one that is named; each has a test of its own."""
 
 OF_FILES = {
-    *("verify_release", "convert_export", "deidentify_studies", "segment_volume", "evaluate_model"),
+    *("verify_release", "compare_releases", "convert_export", "deidentify_studies", "segment_volume", "evaluate_model"),
     *("report_models", "freeze_external", "export_bundle", "import_bundle", "register_model"),
     *(
         "simulate_annotators",

@@ -36,7 +36,7 @@ from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file, writ
 from datasets.formats.nifti import read_mask, read_volume, write_volume
 from datasets.image.volume import Volume
 from datasets.release.build import ReleaseSettings
-from datasets.release.manifest import image_path, mask_path
+from datasets.release.manifest_reading import read_manifest
 from tests.annotation_backend.histories.studio import Clock, Json, ModelStudio
 from tests.annotation_backend.support.records import the_study
 
@@ -248,9 +248,12 @@ class World:
         except MaskloopError:
             return
         release = built.release
-        if release.cases.filter(pk=self.case.pk).exists() or (release.path / mask_path(self.case.code)).exists():
-            t1, t2 = (release.path / image_path(self.case.code, role) for role in ("t1", "t2"))
-            mask = release.path / mask_path(self.case.code)
+        manifest = read_manifest((release.path / "manifest.json").read_bytes())
+        assert len(manifest.cases) == release.cases.count()
+        for entry in manifest.cases:
+            assert release.held.get(code=entry.case).case == self.case
+            t1, t2 = (release.path / entry.image_paths[role] for role in ("t1", "t2"))
+            mask = release.path / entry.mask_path
             held = Seen(_content(read_mask(mask)), _content(read_volume(t1)), _content(read_volume(t2)))
             self._judge_kept(held, where="release")
 

@@ -15,11 +15,11 @@ from annotation_backend.labeling.versions.assembly import assemble
 from annotation_backend.learning.training_slices import export_approved
 from annotation_backend.review.models import Verdict
 from annotation_backend.review.services import decide
-from curation.slices.training import TrainingSliceSettings, isotropic_case, training_slices
 from curation.slices.training_files import read_training_slices
 from datasets.errors import RejectedInput
 from datasets.formats.nifti import read_mask
 from datasets.study.case import QualityScore
+from datasets.study.training_slices import TrainingSliceSettings, isotropic_case, training_slices
 from tests.annotation_backend.support.records import accounts, published, registered_case, saved
 
 pytestmark = pytest.mark.django_db

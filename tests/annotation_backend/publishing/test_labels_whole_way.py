@@ -131,8 +131,8 @@ def test_three_labels_come_through_and_another_study_beside_them(
         built = publish_release(mask.case.study, SETTINGS)
         assert built.report.findings == ()
         assert verify_release(built.release.path, expected_digest=built.release.digest).is_sound
-        held[mask.case.study.name] = json.loads((built.release.path / "manifest.json").read_bytes())
-        released = read_mask(built.release.path / f"cases/{mask.case.code}/mask.nii.gz")
+        manifest = held[mask.case.study.name] = json.loads((built.release.path / "manifest.json").read_bytes())
+        released = read_mask(built.release.path / manifest["cases"][0]["mask"])
         np.testing.assert_array_equal(released.data, read_mask(mask.path).data)
     assert [label["name"] for label in held["other"]["labels"]] == ["Lesion", "Cyst wall"]
     assert [label["value"] for label in held[FIRST]["labels"]] == [1, 2, 7]

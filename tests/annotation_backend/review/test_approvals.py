@@ -22,8 +22,10 @@ from annotation_backend.labeling.signals import saves_settled
 from annotation_backend.labeling.upkeep import cases_behind
 from annotation_backend.labeling.versions.assembly import assemble
 from annotation_backend.labeling.versions.standing import standing_of
+from annotation_backend.publishing.contents.selection import select
+from annotation_backend.publishing.contents.versions import releases_folder
 from annotation_backend.publishing.models import Release
-from annotation_backend.publishing.services import publish_release, release_cases, releases_folder
+from annotation_backend.publishing.services import publish_release, release_case
 from annotation_backend.review.approvals import approved_reviews
 from annotation_backend.review.models import EndReason, Review, Verdict, VerdictEnd, approved_review
 from annotation_backend.review.services import decide, queue
@@ -106,7 +108,7 @@ def test_deleting_all_annotations_ends_the_approval_and_is_no_way_to_register_ag
     assert Registration.objects.get().record_sha256 == before
     assert all(image.path.exists() for image in case.images.all())
     with pytest.raises(RejectedInput, match="nothing-approved"):
-        release_cases(the_study())
+        select(the_study())
     for page in (_page(client, people, "review-queue"), _page(client, people, "case-page", case.code)):
         assert re.search(r"pproval ended on \d+ \w+ \d{4}, \d\d:\d\d: what was drawn has changed", page)
 
@@ -360,8 +362,8 @@ def test_cases_that_are_excluded_returned_or_drawn_on_while_a_release_is_built_a
     assert "what was drawn has changed" in built.findings[1].message
     files = [path for path in built.release.path.rglob("*") if path.is_file()]
     names = [str(path.relative_to(built.release.path)) for path in files]
-    assert {found for name in names for found in re.findall(r"C000\d", name)} == {"C0003"}
-    assert not any(re.search(rb"C000[12]", path.read_bytes()) for path in files if path.suffix != ".gz")
+    assert {found for name in names for found in re.findall(r"sub-\d+", name)} == {"sub-0003"}
+    assert not any(re.search(rb"C000\d|sub-000[12]", path.read_bytes()) for path in files if path.suffix != ".gz")
     assert built.report.findings == ()
 
 
@@ -374,7 +376,8 @@ def test_a_release_names_both_saves_whose_annotations_have_one_number(
     sibling.save()
     first, second = saved(task), saved(sibling, updated_at="2026-11-21T11:00:00.000001Z")
     _approved(task.case, people)
-    [case] = release_cases(the_study())
+    [review] = approved_reviews()
+    case = release_case(review, "sub-0001_ses-1")
     found = {name: digest for name, digest in case.sources.items() if name.startswith("annotation_")}
     assert found == {"annotation_7_slice_2": first.content_sha256, "annotation_7_slice_4": second.content_sha256}
 
@@ -442,7 +445,7 @@ def test_a_later_version_names_the_cases_that_were_excluded_since_as_withdrawn(t
     later = publish_release(the_study(), replace(SETTINGS, version="1.1.0"))
     assert [case.code for case in later.release.cases.all()] == ["C0001", "C0003"]
     card = (later.release.path / "README.md").read_text(encoding="utf-8")
-    assert "withdrawn and must not be used any more:\n\n- C0002" in card
+    assert "withdrawn and must not be used any more:\n\n- sub-0002_ses-1" in card
     take_back(three[1].mask.case)
     assert (
         "withdrawn"

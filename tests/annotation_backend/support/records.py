@@ -25,10 +25,10 @@ from annotation_backend.review.services import decide
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.people import add_first_accounts, give_role
 from annotation_backend.studies.services import create_study
-from curation.slices.png import encode_png
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file, write_bytes
 from datasets.formats.nifti import write_volume
 from datasets.image.volume import Grid, Volume
+from datasets.pictures.png_encoding import encode_png
 from datasets.study.case import QualityScore
 from datasets.study.shipped_protocols import FIRST, shipped_text
 

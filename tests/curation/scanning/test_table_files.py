@@ -9,7 +9,7 @@ import SimpleITK as sitk  # noqa: N813
 
 from curation.pairing.pairing import Pairing, load_images, pair_series
 from curation.scanning.scan import FolderScan, scan_folder
-from curation.scanning.table_files import leads_outside
+from datasets.file_tree import leads_outside
 from datasets.formats.nifti import write_volume
 from datasets.image.volume import Grid, Volume
 from datasets.phantom.scanner import Protocol, write_protocol

@@ -8,13 +8,6 @@ import pytest
 from PIL import Image
 
 from curation.slices.export import SliceSubject
-from curation.slices.training import (
-    IsotropicCase,
-    TrainingSliceSettings,
-    chosen_slices,
-    isotropic_case,
-    training_slices,
-)
 from curation.slices.training_files import TRAINING_SLICES_FILE, export_training_slices, read_training_slices
 from datasets.errors import GeometryError, RejectedInput
 from datasets.files import sha256_of_file
@@ -24,6 +17,13 @@ from datasets.image.resample import resample_mask, resample_volume
 from datasets.image.volume import Grid, Volume
 from datasets.pictures.picture_plane import AnatomicalPlane, PicturePlane
 from datasets.study.case import CaseVolumes
+from datasets.study.training_slices import (
+    IsotropicCase,
+    TrainingSliceSettings,
+    chosen_slices,
+    isotropic_case,
+    training_slices,
+)
 
 GRID = Grid((31, 27, 9), np.array([[-0.7, 0, 0, 9], [0, -0.7, 0.5, 12], [0, 0.1, 3.5, -10], [0, 0, 0, 1.0]]))
 SUBJECT = SliceSubject("C0007", tissue_type="myxoid", site="thigh")

@@ -14,7 +14,9 @@ from datasets.formats.nifti import write_mask, write_volume
 from datasets.image.mask import Mask
 from datasets.image.volume import Grid, Volume
 from datasets.release.build import ReleaseCase, ReleaseRole, ReleaseSettings
-from datasets.release.manifest import MANIFEST_NAME, SUMS_NAME, ProtocolEntry, file_entry
+from datasets.release.codes import case_code, patient_code
+from datasets.release.manifest_parts import ProtocolEntry, file_entry
+from datasets.release.paths import MANIFEST_NAME, SUMS_NAME
 from datasets.study.case import QualityScore
 
 CANARY = "CANARY^PATIENT 1931-02-03"
@@ -28,7 +30,7 @@ SETTINGS = ReleaseSettings(
     known_limits=("Nobody has these tumours.",),
     citations=("Nobody et al., 2024.",),
     seed=7,
-    roles=(ReleaseRole("t1", "T1-weighted", "MR"), ReleaseRole("t2", "T2-weighted", "MR")),
+    roles=(ReleaseRole("t1", "T1-weighted", "t1"), ReleaseRole("t2", "T2-weighted", "t2")),
     protocol=ProtocolEntry("mstt-199", 1, "5" * 64),
 )
 
@@ -45,6 +47,17 @@ def oblique_affine(*, spacing: tuple[float, float, float] = (0.5, 0.6, 4.0), deg
     return affine
 
 
+CODES = ("sub-0001_ses-1", "sub-0002_ses-1", "sub-0002_ses-2", "sub-0003_ses-1", "sub-0003_ses-2")
+"""Codes of the samples, the first of which has number 1."""
+
+_ENDS = {"t1": "desc-t1_T1w", "t2": "desc-t2_T2w", "mask": "label-Tumour_mask"}
+
+
+def sample_path(code: str, name: str) -> str:
+    """Where ``t1``, ``t2`` or ``mask`` of a case lies in a release."""
+    return f"{code.replace('_', '/')}/anat/{code}_{_ENDS[name]}.nii.gz"
+
+
 def write_case(folder: Path, number: int, *, empty: bool = False, affine: np.ndarray | None = None) -> ReleaseCase:
     """Writes the three files of a case and describes it."""
     random = np.random.default_rng(number)
@@ -57,8 +70,7 @@ def write_case(folder: Path, number: int, *, empty: bool = False, affine: np.nda
     data[1:4, 2:5, 1:3] = 0 if empty else 1
     write_mask(mask, Mask(data, grid))
     return ReleaseCase(
-        code=f"C{number:04d}",
-        patient_code=f"P{number // 2:04d}",
+        code=CODES[number - 1] if number <= len(CODES) else case_code(patient_code(number), 1),
         tissue_type=_TYPES[number % len(_TYPES)],
         anatomical_site="thigh, left",
         images={"t1": t1, "t2": t2},
@@ -67,7 +79,7 @@ def write_case(folder: Path, number: int, *, empty: bool = False, affine: np.nda
         sources={"t1_series": hashlib.sha256(b"t1").hexdigest(), "mask_file": sha256_of_file(mask)},
         quality_score=QualityScore.CANNOT_LOCATE if empty else QualityScore.SUFFICIENT,
         unannotated_slices=(0, 3),
-        parameters={"verdict": "approve", "stages": 2},
+        provenance={"verdict": "approve", "stages": ["drawing", "review"]},
     )
 
 
@@ -94,6 +106,7 @@ def replace_file(release: Path, path: str, content: bytes) -> None:
     """Forges a file: puts other bytes at `path` and lists them everywhere, as if the release was rebuilt by hand."""
     (release / path).write_bytes(content)
     entry = file_entry(path, content)
+    voxels = _voxels_sha256(content)
 
     def change(value: dict) -> None:
         value["files"] = [
@@ -102,8 +115,19 @@ def replace_file(release: Path, path: str, content: bytes) -> None:
             else each
             for each in value["files"]
         ]
+        for case in value["cases"] if voxels else ():
+            known = case.get("voxels", {})
+            known.update({name: voxels for name in known if {"mask": case["mask"], **case["images"]}[name] == path})
 
     rewrite(release, change)
+
+
+def _voxels_sha256(content: bytes) -> str | None:
+    """Of what lies behind a NIfTI file's header; None for another file."""
+    try:
+        return hashlib.sha256(gzip.decompress(content)[352:]).hexdigest()
+    except (OSError, EOFError):
+        return None
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

@@ -1,16 +1,20 @@
 """The manifest's digest names every byte and every source."""
 
+import gzip
 import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pytest
 
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json
-from datasets.release.manifest import ProtocolEntry, file_entry
+from datasets.release.manifest_parts import ProtocolEntry, file_entry
 from datasets.release.manifest_reading import read_manifest, strict_json
+from tests.datasets.release.samples import CODES, files_of
 
 
 def test_it_reads_back_to_the_same_bytes_and_digest(sound_release: Path) -> None:
@@ -18,7 +22,7 @@ def test_it_reads_back_to_the_same_bytes_and_digest(sound_release: Path) -> None
     manifest = read_manifest(content)
     assert manifest.encode() == content
     assert manifest.sums() == (sound_release / "SHA256SUMS").read_bytes()
-    assert [case.case for case in manifest.cases] == [f"C000{number}" for number in range(1, 6)]
+    assert [case.case for case in manifest.cases] == list(CODES)
 
 
 def test_the_digest_can_be_computed_without_maskloop(sound_release: Path) -> None:
@@ -30,33 +34,39 @@ def test_the_digest_can_be_computed_without_maskloop(sound_release: Path) -> Non
 
 def test_every_file_has_its_digest_size_and_media_type(sound_release: Path) -> None:
     manifest = read_manifest((sound_release / "manifest.json").read_bytes())
-    assert len(manifest.files) == 19
+    assert {entry.path for entry in manifest.files} == {*files_of(sound_release)} - {"manifest.json", "SHA256SUMS"}
     for entry in manifest.files:
         assert entry == file_entry(entry.path, (sound_release / entry.path).read_bytes())
     assert {entry.media_type for entry in manifest.files} == {
-        *("application/gzip", "application/json", "text/csv", "text/markdown", "text/plain")
+        *("application/gzip", "application/json", "image/svg+xml", "text/csv", "text/html", "text/markdown"),
+        *("text/plain", "text/tab-separated-values", "text/x-python"),
     }
 
 
-def test_every_case_has_its_sources_and_parameters(sound_release: Path) -> None:
+def test_every_case_has_the_digest_of_its_voxels(sound_release: Path) -> None:
+    """Of the inflated file behind its header, so that it stays the same however the file is compressed."""
     manifest = read_manifest((sound_release / "manifest.json").read_bytes())
     for case in manifest.cases:
-        assert set(case.sources) == {"t1_series", "t1_file", "t2_file", "mask_file"}
-        assert case.parameters == {"verdict": "approve", "stages": 2}
+        for name, path in {**case.image_paths, "mask": case.mask_path}.items():
+            content = gzip.decompress((sound_release / path).read_bytes())
+            assert case.voxels[name] == hashlib.sha256(content[352:]).hexdigest()
+            image = nib.load(sound_release / path)
+            assert content[352:] == np.asarray(image.dataobj).tobytes(order="F")
 
 
 def test_the_digest_depends_on_every_field(sound_release: Path) -> None:
     manifest = read_manifest((sound_release / "manifest.json").read_bytes())
-    case = replace(manifest.cases[0], sources={})
+    case = replace(manifest.cases[0], voxels={})
     others = [
         replace(manifest, name="x"),
         replace(manifest, version="9.9.9"),
         replace(manifest, licence="x"),
-        replace(manifest, seed=8),
+        replace(manifest, follows="1.1.0"),
+        replace(manifest, software={}),
         replace(manifest, protocol=ProtocolEntry("mstt-199", 1, "6" * 64)),
         replace(manifest, labels=()),
         replace(manifest, roles=manifest.roles[::-1]),
-        replace(manifest, withdrawn=("C0009",)),
+        replace(manifest, withdrawn=("sub-0009_ses-1",)),
         replace(manifest, files=manifest.files[1:]),
         replace(manifest, cases=(case, *manifest.cases[1:])),
     ]

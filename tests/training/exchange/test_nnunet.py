@@ -10,10 +10,11 @@ import torch
 
 from datasets.errors import RejectedInput
 from datasets.formats.nifti import read_mask, read_volume
+from datasets.formats.nnunet_dataset import dataset_folder_name, write_splits
 from tests.training.support.ball_examples import ball_example
 from tests.training.support.foreign_models import ARCHITECTURE, PlainUNet, write_results
 from training.exchange.imported import Imported
-from training.exchange.nnunet.dataset import dataset_folder_name, write_dataset, write_splits
+from training.exchange.nnunet.dataset import write_dataset
 from training.exchange.nnunet.environment import MADE_BY, VARIABLE, NnunetEnvironment
 from training.exchange.nnunet.network import converted_weights, network_plan
 from training.exchange.nnunet.results import import_results

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from datasets.errors import RejectedInput
+from datasets.formats.nnunet_dataset import PROVENANCE
 from tests.training.support.foreign_models import write_results
-from training.exchange.nnunet.dataset import PROVENANCE
 from training.exchange.nnunet.result_folder import ResultFolder
 from training.exchange.nnunet.results import import_results
 from training.learned_cases import learned_cases

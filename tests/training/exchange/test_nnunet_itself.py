@@ -9,9 +9,10 @@ import pytest
 
 from datasets.errors import RejectedInput
 from datasets.formats.nifti import read_mask, write_mask
+from datasets.formats.nnunet_dataset import dataset_folder_name
 from datasets.image.mask import Mask
 from tests.training.support.ball_examples import ball_example
-from training.exchange.nnunet.dataset import dataset_folder_name, write_dataset
+from training.exchange.nnunet.dataset import write_dataset
 from training.exchange.nnunet.environment import VARIABLE, NnunetEnvironment
 
 pytestmark = [

@@ -15,13 +15,13 @@ from scipy.stats import ttest_rel, wilcoxon
 from datasets.errors import RejectedInput
 from datasets.image.mask import Mask
 from datasets.image.volume import Volume
+from datasets.pages.sheets import Column
 from tests.training.support.evaluations import VOLUMES_ML, evaluation_document
 from tests.training.support.synthetic import lps_grid
 from training.reports.case_facts import facts_of, mask_differences, read_case_table
 from training.reports.model_report import ModelReport, model_report
 from training.reports.pictures import case_picture, grey_value
 from training.reports.scores import ModelScores, read_models
-from training.reports.sheets import Column
 
 ONE = {"c0": 0.0, "c1": 0.5, "c2": 0.7, "c3": 0.8, "c4": 0.85, "c5": 0.9}
 MORE = {"c0": 0.1, "c1": 0.7, "c2": 0.85, "c3": 0.86, "c4": 0.9, "c5": 0.95}
@@ -253,7 +253,7 @@ def test_dice_that_is_none_is_refused(value: object) -> None:
 def test_sizes_that_no_body_has_are_refused(name: str, value: object) -> None:
     document = evaluation_document("one", ONE)
     document["summary"]["sizes"][0][name] = value
-    with pytest.raises(RejectedInput, match="report-number|evaluation-document"):
+    with pytest.raises(RejectedInput, match=r"report-number|evaluation-document"):
         read_models([("", document)])
 
 

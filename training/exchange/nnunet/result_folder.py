@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from datasets.errors import RejectedInput
+from datasets.formats.nnunet_dataset import AXCODES, PROVENANCE, SPLITS_NAME
 from training.exchange.imported import channel_findings, names_by_number
-from training.exchange.nnunet.dataset import AXCODES, PROVENANCE, SPLITS_NAME
 
 CONFIGURATIONS = ("3d_fullres", "3d_lowres")
 

@@ -3,7 +3,8 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from annotation_backend.cases.ingesting.ingest import IngestReport, ingest
+from annotation_backend.cases.ingesting.ingest import ingest
+from annotation_backend.cases.ingesting.run_values import IngestReport
 from annotation_backend.cases.ingesting.studies_folder import studies_folder
 from annotation_backend.commandline.arguments import MaskloopCommand, a_path, add_workers
 from annotation_backend.studies.addresses import page_of

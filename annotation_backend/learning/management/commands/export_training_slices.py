@@ -26,7 +26,7 @@ class Command(MaskloopCommand):
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Exports case by case."""
-        from curation.slices.training import TrainingSliceSettings
+        from datasets.study.training_slices import TrainingSliceSettings
 
         study = study_among(options)
         low, high = options["percentiles"]

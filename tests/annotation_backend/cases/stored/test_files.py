@@ -179,7 +179,7 @@ def test_check_data_names_everything_that_is_damaged_and_is_content_with_the_res
         pictures.path,
         pictures.path_in("wide"),
         mask.path,
-        next(release.path.rglob("mask.nii.gz")),
+        next(release.path.rglob("*_mask.nii.gz")),
     ]
     for path in damaged:
         assert path is not None

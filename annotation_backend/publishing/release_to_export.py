@@ -1,0 +1,38 @@
+"""Which release an export is made of: a folder, ours or anybody's, or one of a study by its name and version."""
+
+from pathlib import Path
+
+from annotation_backend.publishing.models import Release
+from annotation_backend.studies.services import find_study
+from datasets.errors import RejectedInput
+
+
+def find_release(named: str, study: str | None) -> tuple[Path, str | None]:
+    """The release's folder, and its digest where the database knows it.
+
+    Args:
+        named: A folder, or name and version such as ``thigh-tumours-1.0.0`` where a study is named.
+        study: The study's name; None for a folder, for which no database is asked.
+
+    Raises:
+        RejectedInput: There is no such folder (``export-release-missing``), study (``study-unknown``) or release of it
+            (``export-release-unknown``).
+    """
+    if study is None:
+        folder = Path(named).expanduser()
+        if not folder.is_dir():
+            raise RejectedInput(
+                "export-release-missing",
+                "There is no folder of a release here that can be opened.",
+                remedy="Give the folder's path, or the release's name and version with --study.",
+            )
+        return folder, None
+    releases = Release.objects.filter(study=find_study(study))
+    found = next((release for release in releases if str(release) == named), None)
+    if found is None:
+        raise RejectedInput(
+            "export-release-unknown",
+            f"The study has no release of this name; it has {', '.join(map(str, releases)) or 'none'}.",
+            remedy="Give name and version with a hyphen between them, such as thigh-tumours-1.0.0.",
+        )
+    return found.path, found.digest

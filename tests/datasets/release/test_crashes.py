@@ -1,0 +1,52 @@
+"""A crash at whatever file operation of a build leaves the old or the new release whole."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from datasets.part_folder import remove_remains
+from datasets.release.build import build_release
+from datasets.release.settings import ReleaseSettings
+from datasets.release.verify import verify_release
+from tests.datasets.release.samples import SETTINGS, files_of, write_case
+from tests.datasets.support.crashes import Crash, crash_at, file_operations
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", Crash)
+@pytest.mark.parametrize("takes_over", [False, True], ids=["written", "taken over"])
+def test_a_crash_at_any_file_operation_leaves_the_whole_release_or_nothing(
+    tmp_path: Path, how: Crash, takes_over: bool
+) -> None:
+    """Beside a former version, which stays as it was; and the next build works."""
+    out, case = tmp_path / "out", write_case(tmp_path, 1)
+    former = build_release([case], _version("1.0.0"), out).folder
+    before = files_of(former)
+    wanted = _version("1.1.0")
+
+    def build() -> Path:
+        return build_release([case], wanted, out, earlier=former if takes_over else None).folder
+
+    count = file_operations(tmp_path, build)
+    assert count > 40
+    whole = files_of(out / "thigh-tumours-1.1.0")
+    for number in range(1, count + 1):
+        _take_away(out / "thigh-tumours-1.1.0")
+        is_built = crash_at(tmp_path, build, number, how)
+        assert files_of(former) == before, number
+        assert files_of(out / "thigh-tumours-1.1.0") in ((whole,) if is_built else ({}, whole)), number
+        if how is Crash.FULL_DISK:
+            assert not list(out.glob(".*")), number
+        remove_remains(out)
+        assert not list(out.glob(".part-*")), number
+    assert verify_release(build()).is_sound
+
+
+def _version(version: str) -> ReleaseSettings:
+    return replace(SETTINGS, version=version)
+
+
+def _take_away(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
