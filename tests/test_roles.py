@@ -9,11 +9,13 @@ ELSEWHERE = (
     "datasets/phantom/",
     "datasets/study/protocols/",
     "datasets/study/image_kind.py",
+    "datasets/public/",
+    "curation/scanning/source_labels.py",
     "/migrations/",
     "/vendor/",
 )
-"""Phantoms, protocols, the kinds of images that models know, what was stored before there were protocols,
-and libraries as they came."""
+"""Phantoms, protocols, the kinds of images that models know, what publishers call theirs, what was stored before
+there were protocols, and libraries as they came."""
 
 ROLE = re.compile(r"[\"']t[12][\"']|\.t[12]\b")
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from datasets.deflated import deflated, inflated
 from datasets.errors import RejectedInput
-from datasets.image.deflated import deflated, inflated
 from datasets.image.mask import Inside
 
 

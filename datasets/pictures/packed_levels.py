@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.deflated import deflated, inflated
 from datasets.errors import RejectedInput
-from datasets.image.deflated import deflated, inflated
 
 Levels = NDArray[np.uint8]
 """Shares in steps of 1/255."""

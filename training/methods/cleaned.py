@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from datasets.image.deflated import deflated, inflated
+from datasets.deflated import deflated, inflated
 from datasets.image.volume import Grid, Volume
 from training.segmenters.postprocessing import Cleaning, cleaned
 from training.segmenters.segmenter import Segmentation, SegmentationRequest, Segmenter

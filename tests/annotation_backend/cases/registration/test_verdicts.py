@@ -248,7 +248,7 @@ def test_the_queue_lists_one_verdict_and_asks_as_often_for_many_cases_as_for_one
     assert "C0002" in client.get(page_at("registration-queue") + "?verdict=accept").content.decode()
 
 
-@pytest.mark.parametrize(("name", "queries"), [("case-list", 10), ("cohort-report", 15)])
+@pytest.mark.parametrize(("name", "queries"), [("case-list", 10), ("cohort-report", 16)])
 def test_lists_ask_as_often_for_many_cases_as_for_one(
     client: Client, case: Case, people: dict[Role, User], django_assert_num_queries, name: str, queries: int
 ) -> None:
