@@ -265,7 +265,7 @@ def test_the_release_is_built_twice_alike_verified_and_a_flipped_bit_is_named(wo
     assert first["digest"] == again["digest"]
     folder = Path(first["folder"])
     assert manage("verify_release", str(folder))["digest"] == first["digest"]
-    damaged = next(folder.rglob("mask.nii.gz"))
+    damaged = next(path for path in folder.rglob("*.nii.gz") if path.name.endswith(("_mask.nii.gz", "_dseg.nii.gz")))
     content = bytearray(damaged.read_bytes())
     content[len(content) // 2] ^= 1
     damaged.write_bytes(content)
