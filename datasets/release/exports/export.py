@@ -78,20 +78,29 @@ def write_export(
         for name, content in texts.items():
             write_bytes(part / name, content)
         flush_to_disk(part)
-        place_part(part, folder.absolute())
+        try:
+            place_part(part, folder.absolute())
+        except OSError as error:  # another export may have come first
+            if os.path.lexists(folder):
+                raise _exists() from error
+            raise
     return findings
 
 
 def _refuse_place(folder: Path, release: Path) -> None:
     if os.path.lexists(folder):
-        raise RejectedInput(
-            "export-exists",
-            "Something lies at the place of the export already.",
-            remedy="Name a folder that is not there yet with --out.",
-        )
+        raise _exists()
     if folder.resolve().is_relative_to(release.resolve()):
         raise RejectedInput(
             "export-in-release",
             "The export would lie inside the release, which never changes.",
             remedy="Name a folder beside it with --out.",
         )
+
+
+def _exists() -> RejectedInput:
+    return RejectedInput(
+        "export-exists",
+        "Something lies at the place of the export already.",
+        remedy="Name a folder that is not there yet with --out.",
+    )

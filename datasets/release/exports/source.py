@@ -4,7 +4,6 @@ A release may be anybody's: what it calls itself, its roles, labels and cases go
 is checked as that of a release to be built.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from datasets.errors import RejectedInput
 from datasets.formats.nifti import read_mask, read_volume
 from datasets.image.mask import Mask
 from datasets.image.volume import Volume
+from datasets.progress import Progress
 from datasets.release.case_files import compact
 from datasets.release.manifest import CaseEntry
 from datasets.release.manifest_1 import Manifest1
@@ -97,11 +97,11 @@ class ReleaseSource:
 
     def models_of(self, case: SourceCase) -> tuple[str, ...]:
         """The models that drew for the people who made the mask, as far as the release says."""
-        if case.record is None:
-            return ()
-        record = json.loads((self.folder / case.record).read_bytes())
-        models = record.get("Maskloop", {}).get("provenance", {}).get("models", ())
-        return tuple(map(str, models)) if isinstance(models, list) else ()
+        said = None if case.record is None else strict_json((self.folder / case.record).read_bytes())
+        for key in ("Maskloop", "provenance", "models"):
+            said = said.get(key) if isinstance(said, dict) else None
+        named = [each.get("name") if isinstance(each, dict) else each for each in said or () if isinstance(said, list)]
+        return tuple(name for name in named if isinstance(name, str) and name.isprintable())
 
     @cached_property
     def licence_file(self) -> Path | None:
@@ -115,18 +115,21 @@ class ReleaseSource:
         return f"{self.name}-{self.version}"
 
 
-def open_release(folder: Path, *, expected_digest: str | None = None) -> ReleaseSource:
+def open_release(
+    folder: Path, *, expected_digest: str | None = None, progress: Progress = lambda done, total: None
+) -> ReleaseSource:
     """Verifies a release of any schema and reads what it holds.
 
     Args:
         folder: The release's folder; nothing in it is written.
         expected_digest: The digest that the publisher names, where it is known.
+        progress: Called with the bytes that were verified, and all of them.
 
     Raises:
         RejectedInput: It is not as it was published (``export-release-damaged``), or its names are none that a release
             of ours has.
     """
-    report = verify_release(folder, expected_digest=expected_digest)
+    report = verify_release(folder, expected_digest=expected_digest, progress=progress)
     if report.findings:
         said = "; ".join(f"{each.subject or 'the folder'}: {each.message}" for each in report.findings[:_FINDINGS_SAID])
         raise RejectedInput(

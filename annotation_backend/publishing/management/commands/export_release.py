@@ -54,7 +54,7 @@ class Command(MaskloopCommand):
         from datasets.release.exports.source import open_release
 
         folder, digest = find_release(options["release"], options["study"])
-        source = open_release(folder, expected_digest=digest)
+        source = open_release(folder, expected_digest=digest, progress=self.progress("verifying byte"))
         wanted = ExportOptions(
             images=tuple(options["images"]),
             missing=Missing(options["missing"]),

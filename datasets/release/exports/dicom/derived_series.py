@@ -17,6 +17,7 @@ from pydicom.uid import CTImageStorage, MRImageStorage, PositronEmissionTomograp
 from datasets.dicom.writing import file_meta, write_dataset
 from datasets.dicom_series.slice_placing import place_slice
 from datasets.image.volume import Volume
+from datasets.release.exports.dicom.segment_codes import header_text
 from datasets.study.protocol import Modality
 
 NO_DATE = "19000101"
@@ -107,7 +108,7 @@ def _header(subject: SeriesSubject, volume: Volume, k: int, *, slope: float) -> 
     dataset.Modality = subject.modality.value
     dataset.Manufacturer = MANUFACTURER
     dataset.SeriesNumber, dataset.InstanceNumber = 1, k + 1
-    dataset.SeriesDescription = subject.title[:64]
+    dataset.SeriesDescription = header_text(subject.title)
     dataset.DerivationDescription = "Made of a published release; see its record for the source"
     dataset.PatientPosition = ""
     place_slice(dataset, volume.grid, k)

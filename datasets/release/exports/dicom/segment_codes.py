@@ -17,6 +17,14 @@ OURS = "99MASKLOOP"
 """The scheme of codes that are the label's own word."""
 
 
+_LONGEST_TEXT = 64
+
+
+def header_text(text: str) -> str:
+    """One line as a DICOM header takes it: at most 64 characters, without the sign that would make it two values."""
+    return text.replace("\\", "/")[:_LONGEST_TEXT]
+
+
 @dataclass(frozen=True)
 class Code:
     """A coded concept.
@@ -118,7 +126,7 @@ def codes_of_label(name: str) -> LabelCodes:
         return LabelCodes(MORPHOLOGY, _ABNORMAL[spelt])
     if spelt in _NORMAL:
         return LabelCodes(ANATOMY, _NORMAL[spelt])
-    return LabelCodes(MORPHOLOGY, Code(word_of(name, otherwise="label")[:16], name[:64], OURS))
+    return LabelCodes(MORPHOLOGY, Code(word_of(name, otherwise="label")[:64], header_text(name), OURS))
 
 
 def codes_of_site(site: str) -> tuple[Code | None, Code | None]:

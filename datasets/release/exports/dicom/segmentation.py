@@ -21,7 +21,13 @@ from datasets.dicom.file import without_warnings
 from datasets.dicom.writing import file_meta, write_dataset
 from datasets.release.describing.metadata.bids import software
 from datasets.release.exports.dicom.derived_series import MANUFACTURER, NO_DATE
-from datasets.release.exports.dicom.segment_codes import Code, code_of_tissue, codes_of_label, codes_of_site
+from datasets.release.exports.dicom.segment_codes import (
+    Code,
+    code_of_tissue,
+    codes_of_label,
+    codes_of_site,
+    header_text,
+)
 from datasets.release.exports.dicom.segment_frames import slices_with_frames
 from datasets.release.exports.options import SegmentForm
 
@@ -121,7 +127,7 @@ def _segmentation(
         software_versions=software()["maskloop"],
         device_serial_number="1",
         content_label="MASK",
-        content_description=subject.description[:64],
+        content_description=header_text(subject.description),
         series_description="Mask",
     )
 
@@ -135,14 +141,16 @@ def _described(name: str, number: int, subject: SegmentSubject) -> Any:
     region, side = codes_of_site(subject.anatomical_site)
     by_models = (
         AlgorithmIdentificationSequence(
-            name=", ".join(subject.models)[:64], family=codes.DCM.ArtificialIntelligence, version="see the release"
+            name=header_text(", ".join(subject.models)),
+            family=codes.DCM.ArtificialIntelligence,
+            version="see the release",
         )
         if subject.models
         else None
     )
     described = SegmentDescription(
         segment_number=number,
-        segment_label=name[:64],
+        segment_label=header_text(name),
         segmented_property_category=_coded(of_label.category),
         segmented_property_type=_coded(of_label.kind),
         algorithm_type=SegmentAlgorithmTypeValues.SEMIAUTOMATIC if by_models else SegmentAlgorithmTypeValues.MANUAL,

@@ -132,6 +132,42 @@ def test_a_label_that_a_mask_does_not_hold_is_no_segment(tmp_path: Path) -> None
     assert used == {1, 2}
 
 
+LONG = "A label whose name is longer than the sixty-four characters of a header, and goes on"
+
+
+def test_labels_and_titles_of_any_text_come_through_the_header(tmp_path: Path) -> None:
+    settings = replace(
+        SETTINGS,
+        labels={1: "Tumour\\bed", 3: LONG},
+        roles=(*SETTINGS.roles[:1], ReleaseRole("t2", "T2\\FS \u5716", "t2"), SETTINGS.roles[2]),
+    )
+    release = build_release(write_cases(tmp_path), settings, tmp_path / "r").folder
+    plan = plan_export(open_release(release), FORMATS["dicom-seg"], ExportOptions())
+    assert "export-label-code" in {each.code for each in plan.findings}
+    write_export(plan, tmp_path / "out")
+    found = dcmread(tmp_path / "out" / "sub-0001_ses-1" / "segmentation.dcm")
+    assert [item.SegmentLabel for item in found.SegmentSequence] == ["Tumour/bed", LONG[:64]]
+    codes = [item.SegmentedPropertyTypeCodeSequence[0] for item in found.SegmentSequence]
+    assert [code.CodingSchemeDesignator for code in codes] == ["99MASKLOOP"] * 2
+    assert (codes[0].CodeValue, codes[0].CodeMeaning) == ("Tumourbed", "Tumour/bed")
+    assert codes[1].LongCodeValue.startswith("Alabelwhose")
+    first = dcmread(tmp_path / "out" / "sub-0001_ses-1" / "image" / "IM0001.dcm")
+    assert first.SeriesDescription == "T2/FS \u5716"
+
+
+@pytest.mark.parametrize(
+    ("models", "said"),
+    [([{"name": "unet-3d-1", "digest": "0"}, "six-points-2"], "unet-3d-1, six-points-2"), ([], None)],
+)
+def test_models_that_drew_are_named(tmp_path: Path, models: list, said: str | None) -> None:
+    cases = [replace(case, provenance={"models": models}) for case in write_cases(tmp_path)]
+    release = build_release(cases, SETTINGS, tmp_path / "r").folder
+    write_export(plan_export(open_release(release), FORMATS["dicom-seg"], ExportOptions()), tmp_path / "out")
+    [segment, *_] = dcmread(tmp_path / "out" / "sub-0001_ses-1" / "segmentation.dcm").SegmentSequence
+    assert segment.SegmentAlgorithmType == ("MANUAL" if said is None else "SEMIAUTOMATIC")
+    assert segment.get("SegmentAlgorithmName") == said
+
+
 @pytest.mark.parametrize(("kind", "modality"), [("ct", "CT"), ("pet", "PT")])
 def test_series_of_ct_and_pet_come_back_in_their_units(tmp_path: Path, kind: str, modality: str) -> None:
     roles = (SETTINGS.roles[0], ReleaseRole("t2", "Other", kind), SETTINGS.roles[2])

@@ -149,6 +149,21 @@ def test_an_export_that_breaks_off_leaves_nothing(source: ReleaseSource, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
+def test_of_two_exports_to_one_place_the_second_is_told(source: ReleaseSource, tmp_path: Path) -> None:
+    plan = plan_export(source, FORMATS["monai"], WHOLE)
+    first: list[dict[str, bytes]] = []
+
+    def another(done: int, total: int) -> None:
+        write_export(plan, tmp_path / "out")
+        first.append(files_of(tmp_path / "out"))
+
+    with pytest.raises(RejectedInput) as refusal:
+        write_export(plan, tmp_path / "out", progress=another)
+    assert refusal.value.code == "export-exists"
+    assert [files_of(tmp_path / "out")] == first
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 @pytest.mark.parametrize("schema", ["schema_1", "schema_2"])
 @pytest.mark.parametrize("name", ALL)
 def test_releases_of_former_schemas_are_exported(tmp_path: Path, schema: str, name: str) -> None:
