@@ -1,10 +1,10 @@
 """Speed of verifying a release against hashing its bytes with SHA-256 and nothing else.
 
 `python -m benchmarks.releases.verifying` builds a release of phantoms and reads it, from memory that the system holds
-already: bare SHA-256 by as many threads as verifying has; files that were inflated before (all bytes hashed,
-headers compared); everything, with zlib as ``verify.py`` does and with isal as `verify_release` does; and once
-more with what the state knows. They take turns, of each the fewest seconds count. Exit status 1 where the bytes of
-known files are hashed at less than 0.9 of the bare rate.
+already: bare SHA-256 of every file; verifying what was seen in a sound version (all bytes hashed, nothing inflated);
+verifying everything, with zlib as ``verify.py`` does and with isal as `verify_release` does; and once more with what
+the state knows. They take turns, of each the fewest seconds count. Seconds are the processor's, so that other work on
+the machine disturbs little. Exit status 1 where what was seen is hashed at less than 0.9 of the bare rate.
 """
 
 import argparse
@@ -12,7 +12,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,12 +25,11 @@ from datasets.image.volume import Grid, Volume
 from datasets.release.build import ReleaseCase, ReleaseRole, ReleaseSettings, build_release
 from datasets.release.manifest_reading import read_manifest
 from datasets.release.verification.checking import Request, verify
-from datasets.release.verification.pool import cores
 
 GOAL = 0.9
-"""Goal: this share of the bare rate, for files that were inflated before."""
+"""Goal: this share of the bare rate, for what was seen in a sound version."""
 
-SHAPE = (320, 320, 30)
+SHAPE = (448, 448, 40)
 SETTINGS = ReleaseSettings(
     name="phantoms", version="1.0.0", licence="CC0-1.0", roles=(ReleaseRole("t1", "T1-weighted", "t1"),)
 )
@@ -39,11 +37,11 @@ SETTINGS = ReleaseSettings(
 
 @dataclass(frozen=True)
 class Rates:
-    """Megabytes of the release's files in a second.
+    """Megabytes of the release's files in a second of the processor.
 
     Args:
         by_way: By what was done.
-        ratio: Verifying known files against bare SHA-256.
+        ratio: Verifying what was seen against bare SHA-256.
     """
 
     by_way: Mapping[str, float]
@@ -64,7 +62,7 @@ def verifying_rates(release: Path, *, rounds: int = 3) -> Rates:
         state = Path(folder) / "state"
         ways: dict[str, Callable[[], object]] = {
             "bare SHA-256": lambda: _hashed(files),
-            "verified, inflated before": lambda: _sound(release, Request(seen=seen, inflating=FastInflating)),
+            "verified, seen before": lambda: _sound(release, Request(seen=seen, inflating=FastInflating)),
             "verified, with isal": lambda: _sound(release, Request(inflating=FastInflating)),
             "verified, with zlib": lambda: _sound(release, Request()),
         }
@@ -73,15 +71,15 @@ def verifying_rates(release: Path, *, rounds: int = 3) -> Rates:
         seconds: dict[str, list[float]] = {name: [] for name in ways}
         for _ in range(rounds):
             for name, way in ways.items():
-                started = time.perf_counter()
+                started = time.process_time()
                 way()
-                seconds[name].append(time.perf_counter() - started)
+                seconds[name].append(time.process_time() - started)
     rates = {name: size / 1e6 / min(each) for name, each in seconds.items()}
-    return Rates(rates, rates["verified, inflated before"] / rates["bare SHA-256"])
+    return Rates(rates, rates["verified, seen before"] / rates["bare SHA-256"])
 
 
 def phantom_release(folder: Path, *, cases: int) -> Path:
-    """A release of noisy images of whole numbers, as scanners give them, with a ball as mask; about 3.7 MB a case."""
+    """A release of noisy images of whole numbers, as scanners give them, with a ball as mask; about 9 MB a case."""
     grid = Grid(SHAPE, np.diag([0.6, 0.6, 4.0, 1.0]))
     ball = sum((axis - size / 2) ** 2 for axis, size in zip(np.ogrid[tuple(map(slice, SHAPE))], SHAPE, strict=True))
     made = []
@@ -104,9 +102,8 @@ def phantom_release(folder: Path, *, cases: int) -> Path:
 
 
 def _hashed(files: list[Path]) -> None:
-    with ThreadPoolExecutor(cores()) as pool:
-        for _ in pool.map(sha256_of_file, files):
-            pass
+    for file in files:
+        sha256_of_file(file)
 
 
 def _sound(release: Path, request: Request) -> None:
@@ -119,16 +116,15 @@ def main() -> int:
     """Measures and prints; the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("release", nargs="?", type=Path, help="a release's folder (default: one of phantoms)")
-    parser.add_argument("--cases", type=int, default=40, help="of the phantoms' release")
+    parser.add_argument("--cases", type=int, default=20, help="of the phantoms' release")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         release = options.release or phantom_release(Path(folder), cases=options.cases)
         found = verifying_rates(release, rounds=options.rounds)
-    sys.stdout.write(f"{cores()} threads\n")
     for name, rate in found.by_way.items():
         sys.stdout.write(f"{name:32} {rate:9.1f} MB/s\n")
-    sys.stdout.write(f"known files against bare SHA-256: {found.ratio:.2f} (goal {GOAL})\n")
+    sys.stdout.write(f"seen before against bare SHA-256: {found.ratio:.2f} (goal {GOAL})\n")
     return 0 if found.ratio >= GOAL else 1
 
 

@@ -14,7 +14,7 @@ from datasets.inflating import Inflating
 from datasets.release.verification.contents import Facts, Kind, read_gzip, read_image
 from datasets.release.verification.image_start import Sizes
 
-_READ_AT_ONCE = 1 << 16
+_READ_AT_ONCE = 1 << 17
 """What was read is hashed before it leaves the processor's cache."""
 
 _FLAGS = ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY")
