@@ -15,11 +15,13 @@ def learned_folds(study: Study, codes: Mapping[str, str]) -> Folds | None:
         codes: What a release calls its cases, by their own codes. A case that left since is in no fold any more.
 
     Returns:
-        Test sets by the release's codes, each sorted; None where no training had folds, or cases came in since.
+        Test sets by the release's codes, each sorted; None where no training had folds, cases came in since, or so many
+        left that a single fold holds all others.
     """
     runs = Run.objects.filter(study=study, status=RunStatus.DONE, model__isnull=False).exclude(folds=[])
     newest = runs.order_by("-pk").first()
     if newest is None or not set(codes) <= {case for fold in newest.folds for case in fold}:
         return None
-    folds = (tuple(sorted(codes[case] for case in fold if case in codes)) for fold in newest.folds)
-    return tuple(fold for fold in folds if fold)
+    folds = [tuple(sorted(codes[case] for case in fold if case in codes)) for fold in newest.folds]
+    left = tuple(fold for fold in folds if fold)
+    return left if len(left) > 1 else None

@@ -4,7 +4,6 @@ Nothing in it says who did something or when: no name, no number of a person, no
 """
 
 from collections.abc import Iterable, Mapping
-from math import isfinite
 from typing import Any
 
 from annotation_backend.cases.models import Case, Registration
@@ -109,6 +108,4 @@ def _registration(row: Registration) -> dict[str, Any]:
 
 def _measured(check: Mapping[str, Any]) -> float | None:
     value = check.get("value")
-    if not isinstance(value, int | float) or not isfinite(value):
-        return None
-    return round(float(value), _DIGITS)
+    return round(float(value), _DIGITS) if isinstance(value, int | float) else None
