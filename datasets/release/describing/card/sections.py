@@ -93,11 +93,11 @@ def dataset_card(
         "Masks": mask_blocks(settings, cases),
         "Quality": quality_blocks(cases),
         "How to verify": verifying_blocks(settings, files),
-        "How to load": loading_blocks(files),
+        "How to load": loading_blocks(settings, files),
         "Files": _files(settings, files),
         "Suggested folds": tuple(_folds(splits)),
         "Changes": (plain([f"{changes.version}: {sentence}" for sentence in changes.sentences]),),
-        "Known limits": tuple(limits),
+        "Known limits": (limits,),
         "Withdrawn": tuple(_withdrawn(settings)),
         "Licence and citation": tuple(_licence(settings)),
     }

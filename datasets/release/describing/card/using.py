@@ -41,15 +41,16 @@ def verifying_blocks(settings: ReleaseSettings, files: Collection[str]) -> tuple
     )
 
 
-def loading_blocks(files: Collection[str]) -> tuple[Block, ...]:
+def loading_blocks(settings: ReleaseSettings, files: Collection[str]) -> tuple[Block, ...]:
     """How to load it; five commands from the packed release to nnU-Net, MONAI and 3D Slicer.
 
     Args:
+        settings: The release's.
         files: Names of the files beside the card.
     """
     check = f"python3 {VERIFY_NAME}" if VERIFY_NAME in files else "sha256sum --quiet -c SHA256SUMS"
     lines = (
-        "cd FOLDER_OF_THIS_FILE",
+        f"unzip {folder}.zip && cd {folder}",
         check,
         f"python3 {CONVERTER_NAME} nnunet ../nnUNet_raw",
         f"python3 {CONVERTER_NAME} slicer ../slicer",
@@ -65,4 +66,4 @@ def loading_blocks(files: Collection[str]) -> tuple[Block, ...]:
         ),
         words("BIDS tools: the folder is a BIDS dataset of derivatives."),
     )
-    return (Commands(lines), Bullets(further))
+    return (said("From the packed release to nnU-Net, 3D Slicer and MONAI:"), Commands(lines), Bullets(further))

@@ -94,7 +94,7 @@ def test_how_to_verify_names_only_what_is_there() -> None:
 
 
 def test_loading_takes_five_commands_at_most() -> None:
-    loading = card().partition("## How to load\n\n```\n")[2].partition("\n```")[0].splitlines()
+    loading = card().partition("## How to load")[2].partition("```\n")[2].partition("\n```")[0].splitlines()
     assert 3 <= len(loading) <= 5
     assert sum("convert.py" in line for line in loading) == 2
     assert any("load_decathlon_datalist" in line for line in loading)
