@@ -80,7 +80,7 @@ def dataset_card(
         changes: Since the version before.
         files: Names of the files beside the card.
     """
-    limits = [plain(settings.known_limits)] if settings.known_limits else [said("The publisher names none.")]
+    limits = plain(settings.known_limits) if settings.known_limits else said("The publisher names none.")
     sections: dict[str, tuple[Block, ...]] = {
         "": tuple(_head(settings, cases)),
         "At a glance": (
@@ -92,8 +92,8 @@ def dataset_card(
         "Grey values": grey_blocks(settings, cases),
         "Masks": mask_blocks(settings, cases),
         "Quality": quality_blocks(cases),
-        "How to verify": verifying_blocks(settings, files),
-        "How to load": loading_blocks(settings, files),
+        "How to verify": verifying_blocks(),
+        "How to load": loading_blocks(settings),
         "Files": _files(settings, files),
         "Suggested folds": tuple(_folds(splits)),
         "Changes": (plain([f"{changes.version}: {sentence}" for sentence in changes.sentences]),),

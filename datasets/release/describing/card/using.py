@@ -1,7 +1,5 @@
 """The card's part for whoever has just fetched the release: verify it, and load it with the tools that they have."""
 
-from collections.abc import Collection
-
 from datasets.release.describing.card.blocks import Block, Bullets, Commands, said, words
 from datasets.release.paths import (
     CONVERTER_NAME,
@@ -19,39 +17,36 @@ _LOAD_MONAI = (
 )
 
 
-def verifying_blocks(settings: ReleaseSettings, files: Collection[str]) -> tuple[Block, ...]:
-    """How to see that all is there and whole.
-
-    Args:
-        settings: The release's.
-        files: Names of the files beside the card.
-    """
-    script = (f"python3 {VERIFY_NAME}",) if VERIFY_NAME in files else ()
-    own = f"With Maskloop: `python manage.py verify_release {settings.name}-{settings.version}`."
-    digest = "The release's digest is `release_digest` in `manifest.json`; compare it with the one its publisher names."
+def verifying_blocks() -> tuple[Block, ...]:
+    """How to see that all is there and whole."""
+    does = (
+        "It names every missing, extra or changed file, reads every archive and image to its last byte, and compares "
+        "images, masks, labels and folds. `--state FILE` lets it go on where it was interrupted; `--help` says more. "
+        "Without Python:"
+    )
+    digest = (
+        "The release's digest is `release_digest` in `manifest.json`; compare it with the one its publisher names, or "
+        f"give that to `python3 {VERIFY_NAME} --digest`."
+    )
     return (
-        said(
-            "In this folder, with nothing installed:"
-            if script
-            else "In this folder, with nothing installed but coreutils:"
-        ),
-        Commands((*script, "sha256sum -c SHA256SUMS")),
-        said(own),
+        said("In this folder, with nothing but Python 3.9 or later:"),
+        Commands((f"python3 {VERIFY_NAME}",)),
+        said(does),
+        Commands(("sha256sum -c SHA256SUMS",)),
         said(digest),
     )
 
 
-def loading_blocks(settings: ReleaseSettings, files: Collection[str]) -> tuple[Block, ...]:
+def loading_blocks(settings: ReleaseSettings) -> tuple[Block, ...]:
     """How to load it; five commands from the packed release to nnU-Net, MONAI and 3D Slicer.
 
     Args:
         settings: The release's.
-        files: Names of the files beside the card.
     """
-    check = f"python3 {VERIFY_NAME}" if VERIFY_NAME in files else "sha256sum --quiet -c SHA256SUMS"
+    folder = f"{settings.name}-{settings.version}"
     lines = (
         f"unzip {folder}.zip && cd {folder}",
-        check,
+        f"python3 {VERIFY_NAME}",
         f"python3 {CONVERTER_NAME} nnunet ../nnUNet_raw",
         f"python3 {CONVERTER_NAME} slicer ../slicer",
         _LOAD_MONAI,
