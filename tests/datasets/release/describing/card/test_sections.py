@@ -87,7 +87,7 @@ def test_what_the_publisher_leaves_out_is_said() -> None:
 
 
 def test_loading_takes_five_commands_at_most() -> None:
-    loading = card().partition("## How to load\n\n```\n")[2].partition("\n```")[0].splitlines()
+    loading = card().partition("## How to load")[2].partition("```\n")[2].partition("\n```")[0].splitlines()
     assert 3 <= len(loading) <= 5
     assert sum("convert.py" in line for line in loading) == 2
     assert any("load_decathlon_datalist" in line for line in loading)
