@@ -25,14 +25,15 @@ from datasets.errors import RejectedInput
 
 
 def _named(view: View) -> View:
-    """A refusal is answered in words, with its code and what to do."""
+    """A refusal is answered in words, with its code and what to do, and a way back to the models."""
 
     @wraps(view)
     def answered(request: HttpRequest, study: Study, **values: Any) -> HttpResponseBase:
         try:
             return view(request, study, **values)
         except RejectedInput as error:
-            return render(request, "refused.html", {"error": error}, status=409)
+            told = {"error": error, "heading": "Nothing was changed", "back": page_of(study, "model-list")}
+            return render(request, "refused.html", told, status=409)
 
     return answered
 
@@ -77,12 +78,24 @@ def back(request: HttpRequest, study: Study) -> HttpResponse:
 @require_POST
 @_named
 def retraining(request: HttpRequest, study: Study) -> HttpResponse:
-    """Changes when the study trains again, or asks for a training now."""
-    if request.POST.get("action") == "now":
+    """Changes when and how the study trains again; asks for a training now, which is as the form says."""
+    is_asked = request.POST.get("action") == "now"
+    is_changed = (not is_asked or "method" in request.POST) and _changed(request, study)
+    if is_asked:
         is_new = ask_for_training(study, AskedBy.BUTTON, person=signed_in_user(request))
         told = "A training was asked for." if is_new else "A training waits already; this was counted with it."
-        messages.success(request, told)
-        return redirect(page_of(study, "model-list"))
+        messages.success(request, f"Settings changed. {told}" if is_changed else told)
+    else:
+        messages.success(request, "Settings changed." if is_changed else "Nothing to change.")
+    return redirect(page_of(study, "model-list"))
+
+
+def _changed(request: HttpRequest, study: Study) -> bool:
+    """Puts the settings of the form in force; whether they differ from those of before.
+
+    Raises:
+        RejectedInput: A number is out of range (``retraining-settings``), or the document is none of an external cohort.
+    """
     form = RetrainingForm(request.POST, request.FILES, bound=rules_of(study).external)
     if not form.is_valid():
         raise RejectedInput(
@@ -90,9 +103,7 @@ def retraining(request: HttpRequest, study: Study) -> HttpResponse:
             " ".join(f"{form[name].label}: {' '.join(map(str, told))}" for name, told in form.errors.items()),
             remedy="Correct the number; an empty field turns that off.",
         )
-    is_changed = change_rules(study, form.rules(), person=signed_in_user(request))
-    messages.success(request, "Settings changed." if is_changed else "Nothing to change.")
-    return redirect(page_of(study, "model-list"))
+    return change_rules(study, form.rules(), person=signed_in_user(request))
 
 
 def _kinds(words: list[str]) -> list[PromptKind]:

@@ -64,8 +64,8 @@ def run_page(request: HttpRequest, study: Study, pk: int) -> HttpResponse:
         "pictures": few_pictures(run.figures),
         "withdrawn": sorted(withdrawn_of(run.snapshot.cases)),
         "asked": run.asks.order_by("pk").last(),
-        "made_with": [*run.code.items(), *run.environment.items()],
-        "settings": run.settings.items(),
+        "made_with": [(_named(name), value) for name, value in (*run.code.items(), *run.environment.items())],
+        "settings": [(_named(name), in_words(value)) for name, value in run.settings.items()],
     }
     return render(request, "learning/run.html", context)
 
@@ -83,3 +83,18 @@ def run_picture(request: HttpRequest, study: Study, pk: int, code: str) -> HttpR
     except OSError as error:
         raise Http404 from error
     return HttpResponse(content, content_type="image/png", headers={"Cache-Control": "private, no-cache"})
+
+
+def in_words(value: Any) -> str:
+    """A setting as people read it: tables and lists with commas, yes or no, a dash for none."""
+    if isinstance(value, dict):
+        return ", ".join(f"{_named(name)} {in_words(each)}" for name, each in value.items() if each is not None)
+    if isinstance(value, list | tuple):
+        return ", ".join(map(in_words, value)) or "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "–" if value in (None, "") else str(value)
+
+
+def _named(name: str) -> str:
+    return name.replace("_gib", " (GiB)").replace("_", " ")

@@ -18,6 +18,7 @@ from annotation_backend.cases.models import Case
 from annotation_backend.labeling.versions.assembly import assemble
 from annotation_backend.learning.examples.snapshots import take_snapshot
 from annotation_backend.learning.models import AskedBy, Run, RunStatus, TrainingAsk
+from annotation_backend.learning.pages.runs import in_words
 from annotation_backend.learning.retraining.rules import rules_of
 from annotation_backend.registry.model_registry import promote, serving_model
 from annotation_backend.registry.models import Model, Promotion, PromptKind
@@ -195,8 +196,26 @@ def test_settings_of_retraining_are_changed_and_a_training_is_asked_for(manager:
         answer = manager.post(page_at("model-retraining"), {**form, **wrong})
         assert answer.status_code == 409
         assert "retraining-settings" in answer.content.decode()
+        assert page_at("model-list") in answer.content.decode()
     assert manager.post(page_at("model-retraining"), {"action": "now"}).status_code == 302
+    assert rules_of(the_study()) == rules
     assert "A training waits since" in _page(manager, "model-list")
+
+
+def test_a_training_that_is_asked_for_is_as_the_form_says(manager: Client) -> None:
+    form = {"action": "now", "method": "unet-3d", "folds": "4"}
+    assert manager.post(page_at("model-retraining"), {**form, "folds": "1"}).status_code == 409
+    assert not TrainingAsk.objects.exists()
+    assert manager.post(page_at("model-retraining"), form).status_code == 302
+    assert (rules_of(the_study()).method, rules_of(the_study()).folds) == ("unet-3d", 4)
+    assert TrainingAsk.objects.get().begun is None
+
+
+def test_settings_of_a_run_are_words() -> None:
+    split = {"rule": "stratified", "folds": 2, "test_share": None}
+    values = (["t1", "t2-fs"], split, None, False, 0, 0.5)
+    told = ["t1, t2-fs", "rule stratified, folds 2", "–", "no", "0", "0.5"]
+    assert [in_words(value) for value in values] == told
 
 
 def test_a_failed_training_is_named(manager: Client) -> None:
