@@ -68,6 +68,7 @@ def examples_of_folder(
         size_of=lambda name: _size(cases[name]),
         inputs={"cohort": _digest(cases, are_whole=not has_others)},
         findings=(*(str(finding) for finding in cohort.findings), *said),
+        leave_out="Or leave cases out with --without.",
     )
     return found, tuple(globs)
 

@@ -53,6 +53,7 @@ def examples_of_snapshot(
         size_of=lambda case: sizes[case],
         inputs={"snapshot": snapshot.digest},
         findings=tuple(f"{case} is left out: its approved mask holds no {label}." for case in empty),
+        leave_out="Or leave cases out: `manage.py exclude_case`.",
     )
     return found.without_external(external)
 

@@ -26,6 +26,7 @@ class TrainingExamples:
         findings: Cases that were left out, and why.
         external: The external cohort that must not be learned from; None for none.
         external_cases: The cohort's or snapshot's cases that are the external cohort's.
+        leave_out: How a person leaves a case out, as a sentence; empty where that is not said.
     """
 
     cases: Mapping[str, SplitCase]
@@ -36,6 +37,7 @@ class TrainingExamples:
     findings: tuple[str, ...] = ()
     external: ExternalCohort | None = None
     external_cases: tuple[SplitCase, ...] = ()
+    leave_out: str = ""
 
     @property
     def patients(self) -> dict[str, str]:
@@ -54,7 +56,7 @@ class TrainingExamples:
         for case in wanted:
             found.append(self._loaded(case))
             if len(found) == 1:
-                _require_memory(found[0], len(wanted))
+                _require_memory(found[0], len(wanted), self.leave_out)
         return found
 
     def sized_cases(self) -> list[SplitCase]:
@@ -91,7 +93,7 @@ class TrainingExamples:
         try:
             return self.load(case)
         except RejectedInput as error:
-            remedy = f"{error.remedy} Or leave the case out with --without."
+            remedy = f"{error.remedy} {self.leave_out}".rstrip()
             raise RejectedInput(error.code, f"{case}: {error.message}", remedy=remedy) from error
 
 
@@ -109,7 +111,7 @@ def _said_of(external: ExternalCohort, held: Sequence[str]) -> list[str]:
     return found
 
 
-def _require_memory(first: "Example", count: int) -> None:
+def _require_memory(first: "Example", count: int, leave_out: str) -> None:
     """Refuses cases that would not fit into the memory, if all are like the first.
 
     Raises:
@@ -124,7 +126,7 @@ def _require_memory(first: "Example", count: int) -> None:
         raise RejectedInput(
             "cases-memory",
             f"{count} cases need about {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free.",
-            remedy="Leave cases out with --without, end other programs, or train on a machine with more memory.",
+            remedy=f"End other programs, or train on a machine with more memory. {leave_out}".rstrip(),
         )
 
 

@@ -94,7 +94,7 @@ def _changed(request: HttpRequest, study: Study) -> bool:
     """Puts the settings of the form in force; whether they differ from those of before.
 
     Raises:
-        RejectedInput: A number is out of range (``retraining-settings``), or the document is none of an external cohort.
+        RejectedInput: A number is out of range (``retraining-settings``), or the document is no external cohort's.
     """
     form = RetrainingForm(request.POST, request.FILES, bound=rules_of(study).external)
     if not form.is_valid():

@@ -26,7 +26,9 @@ from annotation_backend.labeling.versions.corrections import correct
 from annotation_backend.learning.examples.learned_images import role_of_kind
 from annotation_backend.learning.examples.snapshots import take_snapshot
 from annotation_backend.learning.models import Run, RunStatus
+from annotation_backend.learning.retraining.rules import held_back
 from annotation_backend.learning.rounds.in_folder import written_rounds
+from annotation_backend.learning.running.work_folders import described
 from annotation_backend.learning.snapshot_training import train_on_snapshot
 from annotation_backend.registry.models import Model
 from annotation_backend.review.models import Verdict, approved_review
@@ -43,6 +45,7 @@ from training.fitting.running.running import ALONE, Running
 from training.rounds.plan import planned_rounds
 
 if TYPE_CHECKING:
+    from training.fitting.choice import TrainingChoice
     from training.fitting.examples import Example
     from training.rounds.rounds import RoundsRules
     from training.rounds.work import CaseWork
@@ -85,12 +88,19 @@ def simulate_in_study(wanted: StudyRounds, progress_of: ProgressOf, *, running: 
         The curve and the files, as plain JSON values.
 
     Raises:
-        RejectedInput: Somebody has drawn in the study (``rounds-study-in-use``), no case came with a mask
-            (``rounds-no-reference``), or as `planned_rounds`, `decide` and `train_on_snapshot`.
+        RejectedInput: Somebody has drawn in the study, or other rounds were simulated in it
+            (``rounds-study-in-use``), no case came with a mask (``rounds-no-reference``), or as `planned_rounds`,
+            `decide` and `train_on_snapshot`.
     """
-    from training.rounds.rounds import LearningRounds
+    from training.rounds.rounds import LIST_NAME, LearningRounds
 
     cases = _cases_with_reference(wanted.study)
+    if not (wanted.out / LIST_NAME).exists() and Correction.objects.filter(case__study=wanted.study).exists():
+        raise RejectedInput(
+            "rounds-study-in-use",
+            "Rounds were simulated in this study before, and other ones would begin with what they approved.",
+            remedy="Give the --out that they were begun with, or make another study for these.",
+        )
     patient_of = {case.code: case.patient.code for case in cases.values()}
     seed = wanted.rules.annotator.seed
     plan = planned_rounds(patient_of, rounds=wanted.rounds, patients=wanted.patients, seed=seed)
@@ -116,6 +126,7 @@ class StudyLoop:
     ) -> None:
         self._study, self._rules, self._split = wanted.study, wanted.rules, wanted.split
         self._cases, self._progress_of, self._running = cases, progress_of, running
+        self._external = held_back(wanted.study, None)
         self._annotator = _person(wanted.study, SIMULATED_ANNOTATOR, Role.ANNOTATOR)
         self._radiologist = _person(wanted.study, SIMULATED_RADIOLOGIST, Role.RADIOLOGIST)
         self.models: dict[int, Model] = {}
@@ -174,21 +185,27 @@ class StudyLoop:
             )
 
     def train(self, models: int, cases: Sequence[str]) -> None:
-        """Trains on what is approved, with the folds of the round before; a run on just these cases is kept."""
-        method = self._rules.choice.method.name
-        done = Run.objects.filter(study=self._study, method=method, status=RunStatus.DONE, model__isnull=False)
-        kept = [run for run in done.select_related("model", "snapshot") if set(run.snapshot.cases) == set(cases)]
-        run = kept[-1] if kept else self._trained(len(cases))
+        """Trains on what is approved, with the folds of the round before.
+
+        A run on just these cases with the same settings is kept.
+        """
+        choice = self._rules.choice_for(len(cases))
+        settings = canonical_json(described(choice, self._split, self._external))
+        done = Run.objects.filter(study=self._study, status=RunStatus.DONE, model__isnull=False)
+        of_cases = [run for run in done.select_related("model", "snapshot") if set(run.snapshot.cases) == set(cases)]
+        kept = [run for run in of_cases if canonical_json(run.asked) == settings]
+        run = kept[-1] if kept else self._trained(choice)
         if run.model is None:
             raise ProgramFault("rounds-no-model", "A run gave no model.", remedy="Report it.")
         self.models[models] = run.model
 
-    def _trained(self, count: int) -> Run:
+    def _trained(self, choice: "TrainingChoice") -> Run:
         return train_on_snapshot(
             take_snapshot(self._study),
-            self._rules.choice_for(count),
+            choice,
             progress_of=self._progress_of,
             rule=self._split,
+            external=self._external,
             running=self._running,
         )
 

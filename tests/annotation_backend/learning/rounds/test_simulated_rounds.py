@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from annotation_backend.cases.registration.volumes import select_cases
 from annotation_backend.history.models import Event, EventKind
 from annotation_backend.labeling.models import Correction, CorrectionKind
 from annotation_backend.learning.models import Run, RunStatus
+from annotation_backend.learning.retraining.rules import RetrainingRules, change_rules
 from annotation_backend.learning.rounds.in_folder import phantom_examples
 from annotation_backend.learning.rounds.in_study import (
     SIMULATED_ANNOTATOR,
@@ -31,6 +33,7 @@ from annotation_backend.studies.models import Study
 from annotation_backend.studies.people import give_role
 from datasets.errors import RejectedInput
 from datasets.phantom.protocol_cohort import write_cohort_of
+from datasets.study.splits.external import ExternalCohort
 from datasets.study.splits.rule import SplitName, SplitRule
 from tests.annotation_backend.support.records import published, registered_case, saved, second_study, signed_in
 from tests.training.support.small_training import make_small
@@ -72,6 +75,7 @@ def test_rounds_in_a_study_are_records_of_simulated_people_and_the_curve_is_on_i
     register_cases(select_cases(None, study=study), workers=1)
     export_cases(select_cases(None, study=study), workers=1)
     out = tmp_path / "rounds"
+    change_rules(study, RetrainingRules(external=ExternalCohort("far", cases=("elsewhere",))))
     found = simulate_in_study(asked(study, out), silent)
 
     runs = list(Run.objects.filter(study=study).order_by("pk"))
@@ -81,6 +85,7 @@ def test_rounds_in_a_study_are_records_of_simulated_people_and_the_curve_is_on_i
         {*found["rounds"][0], *found["rounds"][1]},
     ]
     assert [run.settings["iterations"] for run in runs] == [4, 8]
+    assert {run.settings["external"]["name"] for run in runs} == {"far"}
     assert found["models"] == [str(run.model) for run in runs]
     first, second = ({case: number for number, fold in enumerate(run.folds) for case in fold} for run in runs)
     assert {case: second[case] for case in first} == first  # folds are kept
@@ -118,6 +123,11 @@ def test_rounds_in_a_study_are_records_of_simulated_people_and_the_curve_is_on_i
     again = simulate_in_study(asked(study, out), silent)
     assert again == found
     assert Run.objects.filter(study=study).count() == 2
+    other = replace(asked(study, tmp_path / "other"), rules=RoundsRules(CHOICE, iterations_a_case=3))
+    with pytest.raises(RejectedInput, match="rounds-study-in-use"):
+        simulate_in_study(other, silent)
+    with pytest.raises(RejectedInput, match="rounds-differ"):
+        simulate_in_study(replace(other, out=out), silent)
 
 
 def test_a_study_in_which_somebody_drew_is_refused(tmp_path: Path, people: dict[Role, User]) -> None:
