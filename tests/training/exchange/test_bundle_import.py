@@ -75,6 +75,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"network_def": {"_target_": "UNet", **UNET, "channels": "$[__import__('os').mkdir('ran')]"}}, "bundle-code"),
     ({"network_def": {"_target_": "UNet", **UNET, "act": {"_target_": "os.mkdir", "path": "ran"}}}, "bundle-code"),
     ({"network_def": "@a", "a": "@b", "b": "@a"}, "bundle-code"),
+    ({"network_def": {"_target_": "UNet", **UNET, "in_channels": [0, 0, 0]}}, "bundle-code"),
+    ({"network_def": {"_target_": "UNet", **UNET, "out_channels": "2"}}, "bundle-code"),
     (_steps({"_target_": "Lambdad", "keys": "image", "func": "$lambda x: x"}), "bundle-unmapped"),
     (_steps({"_target_": "my.transforms.Own", "keys": "image"}), "bundle-code"),
     (_steps({"_target_": "RandFlipd", "keys": "image"}), "bundle-unmapped"),
@@ -180,3 +182,15 @@ def test_a_folder_that_is_no_bundle_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bundle").mkdir()
     with pytest.raises(RejectedInput, match="bundle-missing"):
         _import(tmp_path / "bundle")
+
+
+@pytest.mark.parametrize(
+    "weight", [torch.zeros(3, 4).to_sparse(), torch.zeros(2, dtype=torch.complex64), torch.zeros(2, device="meta")]
+)
+def test_tensors_that_are_not_plain_are_refused(weight: torch.Tensor, tmp_path: Path) -> None:
+    state = write_foreign_bundle(tmp_path / "bundle").state_dict()
+    first = next(iter(state))
+    torch.save({**state, first: weight}, tmp_path / "bundle" / "models" / "model.pt")
+    with pytest.raises(RejectedInput, match="bundle-missing"):
+        _import(tmp_path / "bundle")
+    assert not (tmp_path / "model").exists()

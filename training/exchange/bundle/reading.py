@@ -60,7 +60,7 @@ def plan_of(
     network = dict(_object(config, "network_def"))
     name, outputs = _short(network, "networks.nets", "network"), network.get("out_channels", 1)
     if type(outputs) is not int:
-        raise not_allowed("network", "a number of outputs that is none")
+        raise not_allowed("network", "a number of channels that is none")
     steps, findings = placing.placed([step for each in _transforms(config, "preprocessing") for step in _step(each)])
     if channel is None:
         channel = _only_channel(outputs, called)

@@ -74,6 +74,8 @@ class BundlePlan:
         require_plain(self.window, "inferer")
         if self.network.get(TARGET) not in NETWORKS or self.network.get("spatial_dims", 3) != 3:
             raise not_allowed("network", str(self.network.get(TARGET)))
+        if any(type(self.network.get(name, 1)) is not int for name in ("in_channels", "out_channels")):
+            raise not_allowed("network", "a number of channels that is none")
         for step in self.steps:
             allowed = TRANSFORMS.get(str(step.get(TARGET)))
             if allowed is None or {*step} - {TARGET, *allowed}:
