@@ -18,6 +18,7 @@ from datasets.errors import ProgramFault, RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes
 from training.fitting.running.board import Board
 from training.fitting.running.free_memory import free_bytes
+from training.fitting.running.kept_memory import kept_memory
 from training.fitting.running.layout import NumberFormat, compiled
 from training.fitting.running.needs import need_of, require_memory
 from training.fitting.running.portion import Portion, portions
@@ -63,7 +64,17 @@ def fit_network(
     """
     fit = _Fit(network, learn, settings, batch=batch, aside=aside, running=running, about=about or {})
     losses = fit.begin(checkpoint)
-    board = Board(running.board if fit.processes.is_first else None, done=len(losses))
+    with kept_memory():
+        _go_on(fit, losses, checkpoint, progress)
+    fit.state.leave(fit.aside.best if settings.patience is not None else None)
+    network.eval()
+    return losses
+
+
+def _go_on(fit: "_Fit", losses: list[float], checkpoint: Path | None, progress: FitProgress | None) -> None:
+    """The iterations that are left; their losses are added to those that there are."""
+    settings, is_first = fit.settings, fit.processes.is_first
+    board = Board(fit.running.board if is_first else None, done=len(losses))
     schedule = fit.state.schedule(done=len(losses))
     for iteration in range(len(losses), settings.iterations):
         if fit.aside.is_over:
@@ -71,14 +82,11 @@ def fit_network(
         board.tell(iteration + 1, loss=fit.one(iteration, losses), rate=fit.state.rate)
         schedule.step()
         fit.look(board, iteration + 1)
-        if checkpoint is not None and fit.processes.is_first and (iteration + 1) % settings.checkpoint_every == 0:
+        if checkpoint is not None and is_first and (iteration + 1) % settings.checkpoint_every == 0:
             fit.state.keep(checkpoint, losses, fit.aside.tensors, fit.aside.described)
         if progress is not None:
             progress(iteration + 1, settings.iterations, losses[-1])
     board.close()
-    fit.state.leave(fit.aside.best if settings.patience is not None else None)
-    network.eval()
-    return losses
 
 
 class _Fit:
@@ -95,7 +103,7 @@ class _Fit:
         running: Running,
         about: Mapping[str, Any],
     ) -> None:
-        self._network, self._learn, self._settings, self._running = network, learn, settings, running
+        self._network, self._learn, self.settings, self.running = network, learn, settings, running
         self._batch = batch
         self._device = next(network.parameters()).device
         self._precision = NumberFormat(running.precision)
@@ -116,10 +124,10 @@ class _Fit:
             self.aside.restore(tensors, about)
         _require_same(len(losses), self.processes, self._device)
         self._network.train()
-        if len(losses) < self._settings.iterations:
+        if len(losses) < self.settings.iterations:
             share = 1.0 if self._precision.kind(self._device) is torch.float32 else 0.5
             need = need_of(self._network, self._learn, self._portions(0)[0], share=share)
-            require_memory(need, free_bytes(self._device), self._running.smaller)
+            require_memory(need, free_bytes(self._device), self.running.smaller)
         return losses
 
     def one(self, iteration: int, losses: list[float]) -> float:
@@ -142,7 +150,7 @@ class _Fit:
         if found is not None:
             board.tell_set_aside(done, loss=found.loss, dice=found.dice)
             board.show(done, "set aside", found.last)
-        if done % self._settings.look_every == 0:
+        if done % self.settings.look_every == 0:
             board.show(done, "learned", self._last)
 
     def _losses(
@@ -161,10 +169,10 @@ class _Fit:
             yield loss_of(learned), share
 
     def _portions(self, iteration: int) -> list[Portion]:
-        accumulate, processes = self._settings.accumulate, self.processes
+        accumulate, processes = self.settings.accumulate, self.processes
         own = portions(self._batch, accumulate=accumulate, number=processes.number, count=processes.count)
         total = self._batch * accumulate
-        return [Portion((self._settings.seed, iteration), each, total) for each in own]
+        return [Portion((self.settings.seed, iteration), each, total) for each in own]
 
 
 def _require_same(done: int, processes: Processes, device: torch.device) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -68,7 +69,8 @@ def augmented(images: Tensor, others: Tensor, random: np.random.Generator, rule:
     if random.random() < rule.turn:
         grid = _moved_grid(images.shape, random, rule)
         images = functional.grid_sample(images[None], grid, padding_mode="border", align_corners=False)[0]
-        others = functional.grid_sample(others[None], grid, padding_mode="zeros", align_corners=False)[0]
+        if others.any():  # most tiles of a large volume hold no tumour
+            others = functional.grid_sample(others[None], grid, padding_mode="zeros", align_corners=False)[0]
     return _greys(images, random, rule), others
 
 
@@ -84,9 +86,18 @@ def _moved_grid(shape: torch.Size, random: np.random.Generator, rule: Augmentati
             matrix = matrix @ turn
     # grid_sample counts axes from the last to the first and every axis from -1 to 1, whatever its length.
     sizes = np.array(shape[1:][::-1], dtype=np.float64)
-    theta = np.zeros((axes, axes + 1))
-    theta[:, :axes] = matrix * (sizes[None, :] / sizes[:, None])
-    return functional.affine_grid(torch.from_numpy(theta).float()[None], [1, 1, *shape[1:]], align_corners=False)
+    return _grid(matrix * (sizes[None, :] / sizes[:, None]), shape[1:])
+
+
+def _grid(matrix: NDArray[np.float64], shape: torch.Size) -> Tensor:
+    """Where each voxel comes from, (1, *shape, axes): what torch's affine_grid gives, in a fifth of its time."""
+    found = torch.zeros(1)
+    for axis, size in enumerate(shape):
+        places = (2.0 * np.arange(size) + 1.0) / size - 1.0
+        along = [size if other == axis else 1 for other in range(len(shape))]
+        moved = np.multiply.outer(places, matrix[:, len(shape) - 1 - axis]).astype(np.float32)
+        found = found + torch.from_numpy(moved).view(*along, len(shape))
+    return found[None]
 
 
 def _greys(images: Tensor, random: np.random.Generator, rule: Augmentation) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from monai.networks.nets import DynUNet
 from torch import Tensor, nn
 
+from training.networks.example_norms import keeping_layout
 from training.networks.unet_plan import UNetPlan
 
 
@@ -22,7 +23,7 @@ def dyn_unet(plan: UNetPlan) -> nn.Module:
         In training mode it gives (B, 1 + supervised, 1, …) logits, finest first, where `supervised` is not 0, else
         (B, 1, …); in evaluation mode always (B, 1, …).
     """
-    return DynUNet(**dyn_unet_arguments(plan))
+    return keeping_layout(DynUNet(**dyn_unet_arguments(plan)))
 
 
 def dyn_unet_arguments(plan: UNetPlan) -> dict[str, Any]:

@@ -10,12 +10,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from monai.networks.nets import UNet
+from torch import nn
+
+from training.networks.example_norms import keeping_layout
 
 NEIGHBOURS = (-1, 0, 1)
 """Slices around each one that the network sees, of each image."""
 
 
-def unet25d(widths: Sequence[int], *, images: int) -> UNet:
+def unet25d(widths: Sequence[int], *, images: int) -> nn.Module:
     """A U-Net with a triplet of slices of each image in and one logit out.
 
     Args:
@@ -23,7 +26,7 @@ def unet25d(widths: Sequence[int], *, images: int) -> UNet:
             1.6 million parameters with two images.
         images: How many images it sees.
     """
-    return UNet(**unet25d_arguments(widths, images=images))
+    return keeping_layout(UNet(**unet25d_arguments(widths, images=images)))
 
 
 def unet25d_arguments(widths: Sequence[int], *, images: int) -> dict[str, Any]:

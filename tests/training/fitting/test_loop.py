@@ -116,7 +116,8 @@ def test_the_average_is_one_of_the_last_weights() -> None:
 
 def plain_fit(network: nn.Module, settings: LoopSettings) -> list[float]:
     """The loop without the library's schedule and mean: the rate and the mean of the weights as plain formulas."""
-    optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    rate, decay = settings.learning_rate, settings.weight_decay
+    optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=decay, fused=True)
     mean = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
     rising, steps, found = max(settings.iterations // 20, 1), 0, []
     network.train()

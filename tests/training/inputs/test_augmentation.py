@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
-from training.inputs.augmentation import Augmentation, augmented, bent
+from training.inputs.augmentation import Augmentation, _grid, augmented, bent
 
 STILL = Augmentation(mirror=0, turn=0, intensity=0, noise=0, blur=0, gamma=0, invert=0)
 MOVED = Augmentation(mirror=0.5, turn=1.0, degrees=30, stretch=0.2, intensity=0, noise=0, blur=0, gamma=0)
@@ -142,3 +143,11 @@ def test_a_mask_that_would_be_lost_stays() -> None:
     found = bent(speck, np.random.default_rng(0))
     assert (found.flatten(1).sum(1) > 0).all()
     assert (found[:, 0, 0, 0] == 1.0).sum() > 5, "moved out of the canvas, therefore as it was"
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_places_are_those_of_torch(shape: tuple[int, ...]) -> None:
+    matrix = np.random.default_rng(0).normal(0, 1, (len(shape), len(shape)))
+    theta = torch.from_numpy(np.pad(matrix, ((0, 0), (0, 1)))).float()[None]
+    expected = functional.affine_grid(theta, [1, 1, *shape], align_corners=False)
+    torch.testing.assert_close(_grid(matrix, torch.Size(shape)), expected, atol=1e-5, rtol=0)

@@ -179,7 +179,7 @@ class State:
             if self._scaler.is_enabled() and "scaler" in about:
                 self._scaler.load_state_dict(about["scaler"])
             return [float(loss) for loss in about["losses"]], tensors, about
-        except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        except (SafetensorError, LookupError, TypeError, ValueError, RuntimeError) as error:
             raise RejectedInput(
                 "fit-checkpoint",
                 f"The checkpoint {'/'.join(path.parts[-4:])} is damaged, or belongs to a training with other settings, "
@@ -191,16 +191,22 @@ class State:
     def _take(self, tensors: dict[str, Tensor]) -> None:
         self.network.load_state_dict(under("network/", tensors))
         self._average.module.load_state_dict(under("average/", tensors))
+        learning = self._optimiser.param_groups[0]["params"]
         moments: dict[int, dict[str, Any]] = {}
         for name, tensor in under("optimizer/", tensors).items():
             number, key = name.split("/")
-            moments.setdefault(int(number), {})[key] = tensor
+            moments.setdefault(int(number), {})[key] = _laid_as(tensor, learning[int(number)])
         self._optimiser.load_state_dict(self._optimiser.state_dict() | {"state": moments})
 
 
 def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors whose names begin with `prefix`, without it."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _laid_as(tensor: Tensor, weight: Tensor) -> Tensor:
+    """A checkpoint's moments in the memory layout of their weight: a fused optimiser goes through both as they lie."""
+    return torch.empty_like(weight).copy_(tensor) if tensor.shape == weight.shape else tensor
 
 
 def _diverged() -> RejectedInput:
