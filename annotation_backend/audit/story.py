@@ -9,7 +9,7 @@ from django.db.models.functions import TruncDate
 
 from annotation_backend.cases.models import Case, VerdictOfRegistration, title_of
 from annotation_backend.labeling.models import Annotation, Correction
-from annotation_backend.publishing.models import Release
+from annotation_backend.publishing.models import ReleasedCase
 from annotation_backend.review.models import Review, Verdict
 from annotation_backend.stages.models import Assignment, AssignmentState, StageState, Transition
 
@@ -49,7 +49,7 @@ def story_of(case: Case, *, is_reader: bool, is_manager: bool) -> list[Step]:
         *_work(case, is_manager=is_manager),
         *_drawn(case, is_manager=is_manager),
         *_verdicts(case, is_reader=is_reader, is_manager=is_manager),
-        *(Step(release.created, f"In release {release}") for release in Release.objects.filter(cases=case)),
+        *_released(case),
     ]
     return sorted(steps, key=lambda step: step.at)
 
@@ -62,6 +62,12 @@ def _registered(case: Case) -> Iterator[Step]:
             f"Registration of {title_of(case, verdict.role)}: {VerdictOfRegistration(verdict.verdict).label.lower()}"
         )
         yield Step(verdict.created, words, verdict.person_id, verdict.comment)
+
+
+def _released(case: Case) -> Iterator[Step]:
+    """Releases that hold it, and what each calls it."""
+    for row in ReleasedCase.objects.filter(case=case).select_related("release"):
+        yield Step(row.release.created, f"In release {row.release} as {row.code}")
 
 
 def _exclusions(case: Case) -> Iterator[Step]:

@@ -3,7 +3,8 @@
     python -m benchmarks.releases.export_checks ../shared/data/sts/nifti OUT [--patients 34] [--bids VALIDATOR]
 
 Two releases are built of the prepared STS collection: T1 alone, and PET, CT and T1 of a few patients, the CT of one of
-whom is missing; both are exported into every format. Programs that are not there are named as not tried: nnU-Net
+whom is missing; both are exported into every format. A third is made of the raw DICOM series beside them, and its
+masks are exported onto these very series. Programs that are not there are named as not tried: nnU-Net
 (`MASKLOOP_NNUNET`), node with @cornerstonejs/adapters (`MASKLOOP_NODE_MODULES`), the BIDS validator (`--bids`) and
 TorchIO (installed beside this). Prints a table; exit status 1 if a program finds a fault.
 """
@@ -21,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.releases.sts_releases import mixed_release, t1_release
+from benchmarks.releases.sts_releases import mixed_release, series_release, t1_release
 from datasets.dicom.header import read_header
 from datasets.dicom_masks.segmentation import read_segment_set
 from datasets.dicom_series.series import DicomSeries, group_series, read_series
@@ -194,29 +195,36 @@ def _of_highdicom(source: ReleaseSource, folder: Path, form: SegmentForm) -> Out
         volume = found.get_volume(combine_segments=True)
         voxels = int((volume.array > 0).sum())
         faults += voxels != int((_labels(source, case).data > 0).sum())
-        faults += dcmread(path).pixel_array.sum() != voxels
+        faults += int((dcmread(path).pixel_array > 0).sum()) != voxels
     return Outcome(f"highdicom and pydicom, {form}", source.title, f"{len(source.cases)} segmentations", bool(faults))
 
 
 def _of_our_reader(source: ReleaseSource, folder: Path, form: SegmentForm) -> Outcome:
-    return _compared(source, f"our reader of DICOM SEG, {form}", lambda case: _by_our_reader(folder / case.code))
+    name = f"our reader of DICOM SEG, {form}"
+    return _compared(source, name, _our_reader(folder, lambda code: folder / code / "image"))
 
 
-def _by_our_reader(folder: Path) -> Volume:
-    series = _series(folder / "image")
-    masks = read_segment_set(folder / "segmentation.dcm", series).sound()
-    first = next(iter(masks.values()))
-    return Volume(np.any([mask.foreground for mask in masks.values()], axis=0).astype(np.uint8), first.grid)
+def _our_reader(folder: Path, place: Callable[[str], Path]) -> Callable[[SourceCase], Volume]:
+    """Reads a case's segmentation on the series in a place."""
+
+    def read(case: SourceCase) -> Volume:
+        masks = read_segment_set(folder / case.code / "segmentation.dcm", _series(place(case.code))).sound()
+        first = next(iter(masks.values()))
+        return Volume(np.any([mask.foreground for mask in masks.values()], axis=0).astype(np.uint8), first.grid)
+
+    return read
 
 
-def _of_adapters(source: ReleaseSource, folder: Path, form: SegmentForm) -> Outcome:
+def _of_adapters(
+    source: ReleaseSource, folder: Path, form: SegmentForm, *, place: Callable[[str], Path] | None = None
+) -> Outcome:
     modules = os.environ.get("MASKLOOP_NODE_MODULES")
     name = f"@cornerstonejs/adapters, {form}"
     if not modules or not shutil.which("node"):
         return Outcome(name, source.title, "", None)
 
     def read(case: SourceCase) -> Volume:
-        image, out = folder / case.code / "image", folder.parent / "labels.raw"
+        image, out = place(case.code) if place else folder / case.code / "image", folder.parent / "labels.raw"
         done = ran("node", READ_SEG, modules, image, folder / case.code / "segmentation.dcm", out)
         if done.returncode:
             raise ValueError(done.stderr[-300:])
@@ -270,6 +278,35 @@ def _of_importers(source: ReleaseSource, folders: dict[str, Path]) -> Iterator[O
     yield Outcome(f"import_dataset, {found.layout.name}", source.title, said, found.layout.name != "mstt-199")
 
 
+def _on_their_series(dicom: Path, out: Path) -> Iterator[Outcome]:
+    """Masks on the series that they were drawn on, found among all series of the folder."""
+    source = open_release(series_release(dicom, out))
+    say(f"{source.title}: {len(source.cases)} cases, digest {source.digest}")
+    series = {
+        header.series_uid: path.parent
+        for path in dicom.rglob("*")
+        if path.is_file()
+        for header in [read_header(path)]
+        if header.is_image
+    }
+    for form in SegmentForm:
+        folder = out / "exports" / source.title / str(form)
+        findings = write_export(
+            plan_export(source, FORMATS["dicom-seg"], ExportOptions(segments=form, dicom=dicom)), folder
+        )
+        said = json.loads((folder / "export.json").read_text())["series"]
+        given = sum(each == "given" for each in said.values())
+        codes = " ".join(sorted({finding.code for finding in findings}))
+        yield Outcome(f"series found, {form}", source.title, f"{given} of {len(said)} {codes}", given < len(said))
+        places = {
+            case.code: series[read_header(folder / case.code / "segmentation.dcm").referenced_series[0]]
+            for case in source.cases
+        }
+        yield _of_highdicom(source, folder, form)
+        yield _compared(source, f"our reader of DICOM SEG, {form}", _our_reader(folder, places.__getitem__))
+        yield _of_adapters(source, folder, form, place=places.__getitem__)
+
+
 def main() -> int:
     """Builds, exports, reads, prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -285,6 +322,10 @@ def main() -> int:
         for outcome in outcomes(source, exported(source, options.out / "exports"), bids=options.bids):
             say(outcome.line)
             rows.append(outcome)
+    raw = options.sts.parent / "dicom"
+    for outcome in _on_their_series(raw, options.out) if raw.is_dir() else ():
+        say(outcome.line)
+        rows.append(outcome)
     return int(any(row.is_fault for row in rows))
 
 

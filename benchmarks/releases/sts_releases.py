@@ -1,8 +1,15 @@
 """Releases of the prepared STS collection, for checks of exports on real patients."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from datasets.formats.nifti import read_grid, read_volume, write_volume
+import numpy as np
+
+from datasets.dicom.header import read_header
+from datasets.dicom_masks.rtstruct import read_structure_set
+from datasets.dicom_series.series import group_series, read_series
+from datasets.formats.nifti import read_grid, read_volume, write_mask, write_volume
+from datasets.image.mask import DEFAULT_LABELS, OEDEMA, TUMOUR, Mask
 from datasets.image.resample import resample_volume
 from datasets.release.build import ReleaseCase, ReleaseRole, ReleaseSettings, build_release
 from datasets.release.codes import case_code, patient_code
@@ -43,6 +50,43 @@ def mixed_release(sts: Path, out: Path, *, patients: int) -> Path:
     return _built("sts-pet-ct-mr", cases, out, roles)
 
 
+def series_release(dicom: Path, out: Path) -> Path:
+    """Every series of the raw DICOM as a case of its own, with its regions: so each mask has a series to be found."""
+    roles = {"MR_T1": "t1", "MR_T2": "t2", "CT": "ct", "PET": "pet"}
+    cases = []
+    for patient, folder in enumerate(sorted(dicom.glob("STS_*")), 1):
+        for session, series in enumerate(sorted(folder.iterdir()), 1):
+            role = roles[series.name]
+            image, mask = (out / "sources" / folder.name / f"{role}{end}.nii.gz" for end in ("", "-mask"))
+            _write_series(series, image, mask)
+            cases.append(
+                ReleaseCase(
+                    case_code(patient_code(patient), session), "unknown", "thigh", {role: image}, role, mask,
+                    quality_score=QualityScore.SUFFICIENT,
+                )
+            )  # fmt: skip
+    titles = {"t1": "T1-weighted", "t2": "T2, fat-suppressed", "ct": "CT", "pet": "FDG-PET, SUV"}
+    return _built(
+        "sts-series",
+        cases,
+        out,
+        tuple(ReleaseRole(role, title, role, is_required=False) for role, title in titles.items()),
+        labels={1: TUMOUR, 2: OEDEMA},
+    )
+
+
+def _write_series(folder: Path, image: Path, mask: Path) -> None:
+    headers = {path: read_header(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    (series,) = group_series(headers.values())
+    [structures] = [path for path, header in headers.items() if header.is_structure_set]
+    volume = read_series(series)
+    labels = np.zeros(volume.grid.shape, np.uint8)
+    for name, region in sorted(read_structure_set(structures, series).masks.items(), reverse=True):
+        labels[region.foreground] = 2 if "edema" in name.lower() else 1
+    write_volume(image, volume)
+    write_mask(mask, Mask(labels, volume.grid, {1: TUMOUR, 2: OEDEMA}))
+
+
 def _on_one_grid(folder: Path, drawn: str, out: Path) -> dict[str, Path]:
     """The images of a patient, brought onto the drawn one by their millimetres; nothing is registered."""
     grid = read_grid(folder / f"{_FILES[drawn]}_image.nii.gz")
@@ -67,8 +111,21 @@ def _case(number: int, images: dict[str, Path], drawn: str, folder: Path) -> Rel
     )
 
 
-def _built(name: str, cases: list[ReleaseCase], out: Path, roles: tuple[ReleaseRole, ...]) -> Path:
+def _built(
+    name: str,
+    cases: list[ReleaseCase],
+    out: Path,
+    roles: tuple[ReleaseRole, ...],
+    *,
+    labels: Mapping[int, str] = DEFAULT_LABELS,
+) -> Path:
     settings = ReleaseSettings(
-        name, "1.0.0", "CC-BY-3.0", roles=roles, citations=CITATIONS, masks_made_by="The publishers of the collection."
+        name,
+        "1.0.0",
+        "CC-BY-3.0",
+        roles=roles,
+        labels=labels,
+        citations=CITATIONS,
+        masks_made_by="The publishers of the collection.",
     )
     return build_release(cases, settings, out / "releases").folder

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 from typing import Any
 
@@ -93,12 +93,19 @@ class EncodedManifest:
     @cached_property
     def _texts(self) -> dict[str, str]:
         """Each field as it stands in the document, so that both documents are put together of the same texts."""
-        return {name: _text(value) for name, value in asdict(self).items()}  # type: ignore[call-overload]
+        return {each.name: _text(getattr(self, each.name)) for each in fields(self)}  # type: ignore[arg-type]
 
 
 def _text(value: Any) -> str:
     """A value as `canonical_json` has it one level deep."""
-    return canonical_json(value).decode().rstrip("\n").replace("\n", "\n  ")
+    return canonical_json(_plain(value)).decode().rstrip("\n").replace("\n", "\n  ")
+
+
+def _plain(value: Any) -> Any:
+    """An entry as an object of its fields; what it holds is plain already."""
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return vars(value) if is_dataclass(value) else value
 
 
 def _document(texts: Mapping[str, str]) -> bytes:

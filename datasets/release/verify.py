@@ -11,7 +11,7 @@ from datasets.gate import FastInflating
 from datasets.progress import Progress
 from datasets.release.manifest_reading import AnyManifest
 from datasets.release.verification.checking import Request, Verification, verify
-from datasets.release.verification.fault import Fault
+from datasets.release.verification.fault import REMEDY, Fault, fault
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,11 @@ def verify_release(
     return VerificationReport(**vars(verify(folder, request, show=progress)))
 
 
-def finding_of(fault: Fault) -> Finding:
+def error(code: str, message: str, *, subject: str = "", remedy: str = REMEDY) -> Finding:
+    """A finding that keeps the release out; names from outside are shown without control characters."""
+    return finding_of(fault(code, message, subject=subject, remedy=remedy))
+
+
+def finding_of(found: Fault) -> Finding:
     """A fault as a finding that keeps the release out."""
-    return Finding(Level.ERROR, fault.code, fault.message, fault.remedy, fault.subject)
+    return Finding(Level.ERROR, found.code, found.message, found.remedy, found.subject)

@@ -16,7 +16,7 @@ Source: MSTT-199 (Reasat et al. 2024) and its code (`formatSignal`, `create_outp
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -45,7 +45,7 @@ from datasets.study.triplets import triplet_indices
 
 IMAGES, MASKS = "image_2_5d_isotropic_{}_stride-1", "mask_isotropic_{}_png"
 COUNTS = "mask_isotropic_{}_tumor_pixel_count.csv"
-_CONSENSUS = "consensus_information.csv"
+DRAWN_TABLE = "consensus_information.csv"
 
 VIEWS = {"axial": 2, "coronal": 0, "sagittal": 1}
 """The axis along which each view is numbered."""
@@ -95,7 +95,7 @@ def prepare(selection: Selection, _options: ExportOptions) -> PreparedExport:
         for view, rows in counts.items():
             _write_table(part / COUNTS.format(view), "flnames,tumor_pixels", rows)
         rows = [f"{subject.pid},{subject.drawn},False" for subject in subjects]
-        _write_table(part / _CONSENSUS, "PID,Modality,Multiple_Annotations", rows)
+        _write_table(part / DRAWN_TABLE, "PID,Modality,Multiple_Annotations", rows)
         for folder in sorted(path for path in part.rglob("*") if path.is_dir()):
             flush_to_disk(folder)
         return ()
@@ -160,31 +160,45 @@ def _write_case(
     for view, axis in VIEWS.items():
         for role, image in cubic.images.items():
             stack = _stacked(image, cubic.grid, axis)
-            triplets = np.moveaxis(stack[triplet_indices(range(len(stack)), len(stack))], 1, -1)
-            _write_pictures(part / IMAGES.format(view), (subject.pid, modalities[role]), triplets)
-        masks = _stacked(cubic.tumour.astype(np.uint8), cubic.grid, axis)
-        names = _write_pictures(part / MASKS.format(view), (subject.pid, subject.drawn), masks)
+            called = (subject.pid, modalities[role])
+            _write_pictures(part / IMAGES.format(view), called, len(stack), partial(_colours, stack))
+        masks = _stacked(cubic.tumour, cubic.grid, axis)
+        drawn = (subject.pid, subject.drawn)
+        names = _write_pictures(part / MASKS.format(view), drawn, len(masks), partial(_inside, masks))
         found[view] = [f"{name},{int(picture.sum())}" for name, picture in zip(names, masks, strict=True)]
     return found
 
 
-def _stacked(data: NDArray[np.uint8], grid: Grid, axis: int) -> NDArray[np.uint8]:
-    """Pictures (n, rows, columns) of a volume whose axes are turned to left, back and up."""
+def _stacked(data: NDArray[np.generic], grid: Grid, axis: int) -> NDArray[np.generic]:
+    """Pictures (n, rows, columns) of a volume whose axes are turned to left, back and up; a view of its voxels."""
     turned = as_ras(Volume(data, grid)).data[::-1, ::-1]
-    return np.asarray(np.moveaxis(turned, axis, 0), dtype=np.uint8)
+    return np.moveaxis(turned, axis, 0)
 
 
-def _write_pictures(folder: Path, subject: tuple[str, str], pictures: NDArray[np.uint8]) -> list[str]:
-    """Writes the pictures of a PID and modality; their names."""
+def _colours(stack: NDArray[np.generic], number: int) -> NDArray[np.uint8]:
+    """A slice (rows, columns, 3) with its neighbours."""
+    [around] = triplet_indices([number], len(stack))
+    return np.asarray(np.moveaxis(stack[around], 0, -1), dtype=np.uint8)
+
+
+def _inside(masks: NDArray[np.generic], number: int) -> NDArray[np.uint8]:
+    """1 where a slice is tumour."""
+    return np.asarray(masks[number], dtype=np.uint8)
+
+
+def _write_pictures(
+    folder: Path, subject: tuple[str, str], count: int, picture_of: Callable[[int], NDArray[np.uint8]]
+) -> list[str]:
+    """Writes the pictures of a PID and modality, each made when it is its turn; their names."""
     called = "_".join(subject)
-    names = [f"{called}_{number:04d}.png" for number in range(len(pictures))]
+    names = [f"{called}_{number:04d}.png" for number in range(count)]
+
+    def write(number: int) -> None:
+        write_bytes(folder / called / names[number], encode_png(picture_of(number)), is_one_of_many=True)
+
     with ThreadPoolExecutor(_WRITERS) as pool:
-        list(pool.map(partial(_write_picture, folder / called), names, pictures))
+        list(pool.map(write, range(count)))
     return names
-
-
-def _write_picture(folder: Path, name: str, picture: NDArray[np.uint8]) -> None:
-    write_bytes(folder / name, encode_png(picture), is_one_of_many=True)
 
 
 def _write_table(path: Path, head: str, rows: Sequence[str]) -> None:

@@ -100,8 +100,9 @@ class ReleaseSource:
         said = None if case.record is None else strict_json((self.folder / case.record).read_bytes())
         for key in ("Maskloop", "provenance", "models"):
             said = said.get(key) if isinstance(said, dict) else None
-        named = [each.get("name") if isinstance(each, dict) else each for each in said or () if isinstance(said, list)]
-        return tuple(name for name in named if isinstance(name, str) and name.isprintable())
+        models = [each for each in said if isinstance(each, dict)] if isinstance(said, list) else []
+        names = [f"{each.get('name', '')}-{each.get('version', '')}".strip("-") for each in models]
+        return tuple(name for name in names if name and name.isprintable())
 
     @cached_property
     def licence_file(self) -> Path | None:
@@ -165,7 +166,7 @@ def _labels(manifest: AnyManifest) -> dict[int, str]:
 
 def _roles(manifest: AnyManifest) -> tuple[ReleaseRole, ...]:
     if isinstance(manifest, Manifest1):
-        return tuple(ReleaseRole(word, word.upper(), word) for word in manifest.cases[0].image_paths)
+        return tuple(ReleaseRole(word, word.upper(), word) for word in ("t1", "t2"))
     if isinstance(manifest, Manifest2):
         return tuple(ReleaseRole(role.name, role.name, _kind(role.name, role.modality)) for role in manifest.roles)
     return tuple(ReleaseRole(role.name, role.title, role.kind) for role in manifest.roles)

@@ -14,6 +14,7 @@ from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.exclusion import exclude
 from annotation_backend.cases.models import Case, Patient
 from annotation_backend.learning.models import Run, RunStatus, Snapshot
+from annotation_backend.publishing import services
 from annotation_backend.publishing.contents.selection import CaseSelection
 from annotation_backend.publishing.models import Release, ReleaseCode, ReleasedCase, ReleasePatient
 from annotation_backend.publishing.services import planned_release, publish_release
@@ -23,7 +24,7 @@ from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
 from datasets.release.manifest_reading import read_manifest
 from datasets.release.settings import ReleaseSettings
-from datasets.release.verify import verify_release
+from datasets.release.verify import VerificationReport, verify_release
 from datasets.study.case import Consent, QualityScore
 from tests.annotation_backend.publishing.conftest import Approved, case_of
 from tests.annotation_backend.support.addresses import page_at
@@ -60,19 +61,28 @@ def test_a_release_calls_its_cases_by_codes_of_its_own(study: Study, two: list[R
 
 
 def test_the_next_version_takes_over_what_did_not_change(
-    study: Study, two: list[Review], approved: Approved, people: dict[Role, User]
+    study: Study, two: list[Review], approved: Approved, people: dict[Role, User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = publish_release(study, FIRST).release
     approved("C0003")
+    seen: list[str] = []
+
+    def verify(folder: Path, **named: object) -> VerificationReport:
+        seen.append(named["seen"].release_digest)
+        return verify_release(folder, **named)
+
+    monkeypatch.setattr(services, "verify_release", verify)
     later = publish_release(study, NEXT)
     assert later.taken_over == 2
     assert later.report.is_sound
+    assert seen == [first.digest], "what that version was seen to hold is not inflated again"
     before, after = _manifest(first), _manifest(later.release)
     assert after.follows == "1.0.0"
     assert after.cases[:2] == before.cases
     for entry in before.cases:
         for path in entry.paths:
             assert (first.path / path).samefile(later.release.path / path)
+    monkeypatch.undo()
     again = publish_release(study, NEXT)
     assert (again.release, again.release.digest) == (later.release, later.release.digest)
     assert verify_release(first.path, expected_digest=first.digest).is_sound

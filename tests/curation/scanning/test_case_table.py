@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from curation.scanning.case_table import CaseDescription, read_case_table
 from curation.scanning.table_files import named_paths
+from datasets.study.case import Consent
 from tests.curation.support.protocols import MSTT
 
 
@@ -37,6 +38,32 @@ def test_no_table_is_an_empty_one(tmp_path: Path) -> None:
 )
 def test_spreadsheets(tmp_path: Path, content: bytes) -> None:
     assert _table(tmp_path, content) == ({"Nightingale": CaseDescription("fat", "thigh")}, [])
+
+
+@pytest.mark.parametrize(
+    ("cell", "consent", "code"),
+    [
+        ("yes", Consent.GIVEN, None),
+        ("Y", Consent.GIVEN, None),
+        ("TRUE", Consent.GIVEN, None),
+        ("No", Consent.REFUSED, None),
+        ("withdrawn", Consent.REFUSED, None),
+        ("", Consent.UNSAID, None),
+        ("NaN", Consent.UNSAID, None),
+        ("pending", Consent.REFUSED, "consent-unknown"),
+        ("ja", Consent.REFUSED, "consent-unknown"),
+        ("yes?", Consent.REFUSED, "consent-unknown"),
+    ],
+)
+def test_a_consent_that_nobody_knows_is_none(tmp_path: Path, cell: str, consent: Consent, code: str | None) -> None:
+    rows, findings = _table(tmp_path, f"patient_id,Consent\nNightingale,{cell}\n".encode())
+    assert rows == {"Nightingale": CaseDescription(consent=consent)}
+    assert findings == ([f"{code}: cases.csv, row 2"] if code else [])
+
+
+def test_a_table_without_a_column_of_consent_says_none(tmp_path: Path) -> None:
+    rows, findings = _table(tmp_path, b"patient_id,tissue_type\nNightingale,fat\n")
+    assert (rows["Nightingale"].consent, findings) == (Consent.UNSAID, [])
 
 
 @pytest.mark.parametrize("name", ["Cases.csv", "CASES.CSV", "cases.CSV"])

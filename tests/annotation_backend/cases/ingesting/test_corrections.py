@@ -8,6 +8,7 @@ from annotation_backend.cases.ingesting.ingest import ingest
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.models import LabelingProject, LabelingTask, TaskState
 from datasets.finding import Finding
+from datasets.study.case import Consent
 from tests.annotation_backend.support.cohorts import write_small_cohort
 from tests.annotation_backend.support.records import the_study
 
@@ -31,6 +32,14 @@ def _said(cohort: Path, tissue: str, site: str = "thigh") -> list[Finding]:
     (cohort / "cases.csv").write_text(f"patient_id,tissue_type,anatomical_site\n{name},{tissue},{site}\n")
     codes = ("description-corrected", "tissue-type-too-late", "tissue-type-unknown")
     return [finding for finding in ingest(cohort, workers=1, study=the_study()).findings if finding.code in codes]
+
+
+def _consents(cohort: Path, cell: str) -> list[Finding]:
+    """Ingests with this consent for the one patient; findings about it."""
+    [name] = {line.split(",")[0] for line in (cohort / "cases.csv").read_text().splitlines()[1:]}
+    (cohort / "cases.csv").write_text(f"patient_id,tissue_type,anatomical_site,consent\n{name},nerve,thigh,{cell}\n")
+    found = ingest(cohort, workers=1, study=the_study()).findings
+    return [finding for finding in found if "consent" in finding.message]
 
 
 def _task() -> LabelingTask:
@@ -72,3 +81,18 @@ def test_what_the_table_does_not_say_changes_nothing_and_a_site_is_taken(cohort:
     assert (Case.objects.get().tissue_type, Case.objects.get().anatomical_site) == ("nerve", "thigh")
     assert [finding.code for finding in _said(cohort, "", "knee")] == ["description-corrected"]
     assert Case.objects.get().anatomical_site == "knee"
+
+
+def test_a_consent_that_is_refused_later_is_taken_and_one_that_is_not_said_changes_nothing(cohort: Path) -> None:
+    assert _consents(cohort, "yes") == []
+    assert Case.objects.get().consent == Consent.GIVEN
+    assert _consents(cohort, "") == []
+    assert Case.objects.get().consent == Consent.GIVEN
+    [finding] = _consents(cohort, "no")
+    assert (finding.code, finding.subject) == ("description-corrected", Case.objects.get().code)
+    assert "goes into no release any more" in finding.message
+    assert Case.objects.get().consent == Consent.REFUSED
+    assert _consents(cohort, "no") == []
+    assert [finding.code for finding in _consents(cohort, "perhaps")] == ["consent-unknown"]
+    assert [finding.code for finding in _consents(cohort, "yes")] == ["description-corrected"]
+    assert Case.objects.get().consent == Consent.GIVEN

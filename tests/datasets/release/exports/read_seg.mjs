@@ -26,7 +26,9 @@ const read = (path) => {
 const cross = ([a, b, c], [d, e, f]) => [b * f - c * e, c * d - a * f, a * e - b * d];
 const dot = (a, b) => a.reduce((sum, value, index) => sum + value * b[index], 0);
 
-const slices = readdirSync(folder).map((name) => read(join(folder, name)));
+const slices = readdirSync(folder)
+  .map((name) => read(join(folder, name)))
+  .filter((slice) => slice.ImagePositionPatient);
 const directions = slices[0].ImageOrientationPatient.map(Number);
 const normal = cross(directions.slice(0, 3), directions.slice(3));
 const along = (slice) => dot(slice.ImagePositionPatient.map(Number), normal);

@@ -157,7 +157,10 @@ def test_labels_and_titles_of_any_text_come_through_the_header(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("models", "said"),
-    [([{"name": "unet-3d-1", "digest": "0"}, "six-points-2"], "unet-3d-1, six-points-2"), ([], None)],
+    [
+        ([{"name": "unet-3d", "version": "1"}, {"name": "six-points", "version": "2"}, "x"], "unet-3d-1, six-points-2"),
+        ([], None),
+    ],
 )
 def test_models_that_drew_are_named(tmp_path: Path, models: list, said: str | None) -> None:
     cases = [replace(case, provenance={"models": models}) for case in write_cases(tmp_path)]
