@@ -11,6 +11,9 @@ from datasets.errors import RejectedInput
 FOLDER, S3 = "file", "s3"
 WEB = ("http", "https")
 _OTHER_NAMES = {"local": FOLDER, "s3a": S3}
+_IN_BRACKETS = re.compile(r"\[[0-9A-Fa-f:.]*\]")
+"""An address of IPv6."""
+
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
 
 
@@ -44,6 +47,8 @@ def read_address(text: str) -> Address:
     if not text.strip() or not text.isprintable():
         _refuse("address-unreadable", "The address is empty or holds signs that do not show.", "Write it anew.")
     found = _URL.fullmatch(text.strip())
+    if found is None and "://" in text:
+        _refuse_parts()
     if found is None:
         return Address(FOLDER, str(Path(text.strip()).expanduser()))
     scheme = found.group(1).lower()
@@ -69,12 +74,16 @@ def _require_plain(rest: str) -> None:
             "The address holds a password, which would be kept by shells and logs.",
             "Leave it out, and change it: credentials come from the environment or the store's own configuration.",
         )
-    if "?" in rest or "#" in rest or "::" in rest:
-        _refuse(
-            "address-parts",
-            "The address holds a query, a fragment, or several addresses.",
-            "Give the address of one place alone, without ? and what follows it.",
-        )
+    if "?" in rest or "#" in rest or "::" in _IN_BRACKETS.sub("", rest):
+        _refuse_parts()
+
+
+def _refuse_parts() -> NoReturn:
+    _refuse(
+        "address-parts",
+        "The address holds a query, a fragment, or several addresses.",
+        "Give the address of one place alone, without ? and what follows it.",
+    )
 
 
 def _refuse(code: str, message: str, remedy: str) -> NoReturn:

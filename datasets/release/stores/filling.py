@@ -16,7 +16,7 @@ from datasets.part_folder import kept_part_folder, place_part
 from datasets.progress import Progress
 from datasets.release.stores.at_once import each_at_once
 from datasets.release.stores.lists import ReleaseLists
-from datasets.release.stores.refusals import full, named_system_errors
+from datasets.release.stores.refusals import forbidden, full, named_system_errors
 from datasets.release.stores.running_total import RunningTotal
 from datasets.release.stores.stored_files import ReadableFiles, read_expected
 from datasets.release.verification.tree import read_tree
@@ -82,6 +82,7 @@ def _filled(
 ) -> Transfer:
     if os.path.lexists(place):
         return _there_already(place, lists)
+    _make_home(place.parent)
     try:
         with kept_part_folder(place.parent, f"{place.name}-{lists.digest[:_DIGITS_OF_DIGEST]}") as part:
             sent = _complete(part, files, lists, progress=progress)
@@ -100,6 +101,13 @@ def _filled(
             remedy="Wait until it is done; then this command says that the release is there.",
         ) from error
     return Transfer.of(lists, sent)
+
+
+def _make_home(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileNotFoundError, FileExistsError, NotADirectoryError) as error:  # in /proc, or below a file
+        raise forbidden() from error
 
 
 def _there_already(place: Path, lists: ReleaseLists) -> Transfer:

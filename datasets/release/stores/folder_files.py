@@ -1,5 +1,6 @@
 """A release's files in a folder of this machine."""
 
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,13 @@ class FolderFiles:
             FileNotFoundError: It is not there.
             MaskloopError: It cannot be read.
         """
-        with named_system_errors(), (self._folder / path).open("rb") as stream:
-            while portion := stream.read(PORTION_BYTES):
-                yield portion
+        place = self._folder / path
+        try:
+            with named_system_errors():
+                if not stat.S_ISREG(place.lstat().st_mode):  # a pipe would be waited for
+                    raise FileNotFoundError
+                with place.open("rb") as stream:
+                    while portion := stream.read(PORTION_BYTES):
+                        yield portion
+        except NotADirectoryError as error:
+            raise FileNotFoundError from error

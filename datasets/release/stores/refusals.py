@@ -100,7 +100,7 @@ def named_system_errors() -> Iterator[None]:
     """
     try:
         yield
-    except (FileNotFoundError, MaskloopError):
+    except (FileNotFoundError, NotADirectoryError, MaskloopError):
         raise
     except (ConnectionError, TimeoutError) as error:
         raise unreachable() from error

@@ -68,9 +68,14 @@ class S3Files:
 
     def read(self, path: str) -> Iterator[bytes]:
         """The file's bytes, in portions; `FileNotFoundError` where it is not there, else refused as `refusals` say."""
+        from botocore.exceptions import FlexibleChecksumError
+
         with _named():
-            answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + path)
-            yield from answer["Body"].iter_chunks(PORTION_BYTES)
+            try:
+                answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + path)
+                yield from answer["Body"].iter_chunks(PORTION_BYTES)
+            except FlexibleChecksumError as error:  # the server gives other bytes than those that it was sent
+                raise refusals.file_differs(path) from error
 
     def create(self, path: str, source: Path, *, sha256: str, media_type: str) -> bool:
         """Writes a new file in one step; False where something is there. The server is told the digest to compare."""
@@ -127,7 +132,7 @@ def _named() -> Iterator[None]:
         raise _refusal(error) from error
     except (said.NoCredentialsError, said.PartialCredentialsError, said.CredentialRetrievalError) as error:
         raise refusals.without_credentials() from error
-    except (said.HTTPClientError, said.IncompleteReadError, said.ResponseStreamingError) as error:
+    except (said.ConnectionError, said.HTTPClientError, said.IncompleteReadError) as error:
         raise refusals.unreachable() from error
     except said.ParamValidationError as error:  # a bucket's name that cannot be one
         raise refusals.missing() from error

@@ -3,11 +3,13 @@
 One request is answered after the other, so that a conditional write is one step, as it is with Amazon.
 """
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 
 BUCKETS = ("sound", "forgetful", "damaging", "denied", "busy", "full")
 """The last five write over what is there, flip a bit of every image, refuse, are never ready, and have no room."""
@@ -23,6 +25,14 @@ ENVIRONMENT = {
 }
 
 _ERROR = "<?xml version='1.0'?><Error><Code>{}</Code><Message>of the server's own words</Message></Error>"
+_EVERYBODY_READS = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::sound/*"}
+        ],
+    }
+)
 _REFUSALS = {
     "denied": ("403 Forbidden", "AccessDenied"),
     "busy": ("503 Service Unavailable", "SlowDown"),
@@ -59,24 +69,11 @@ def _misbehaving(server: Callable[..., Iterable[bytes]]) -> Callable[..., Iterab
         if bucket == "forgetful":
             environ.pop("HTTP_IF_NONE_MATCH", None)
         if bucket == "damaging" and environ["REQUEST_METHOD"] == "PUT" and key.endswith(".nii.gz"):
-            environ["wsgi.input"] = _Damaged(environ["wsgi.input"])
+            content = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+            environ["wsgi.input"] = BytesIO(content[:-1] + bytes([content[-1] ^ 1]))
         return server(environ, start_response)
 
     return answer
-
-
-class _Damaged:
-    """What was sent, with a bit of its last byte flipped."""
-
-    def __init__(self, stream: object) -> None:
-        self._stream = stream
-
-    def read(self, *count: int) -> bytes:
-        content = self._stream.read(*count)
-        return content[:-1] + bytes([content[-1] ^ 1]) if content else content
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._stream, name)
 
 
 def _serve() -> None:
@@ -88,6 +85,7 @@ def _serve() -> None:
     assert boto3
     for bucket in BUCKETS:
         s3_backends["123456789012"]["aws"].create_bucket(bucket, "us-east-1")
+    s3_backends["123456789012"]["aws"].put_bucket_policy("sound", _EVERYBODY_READS.encode())
     server = make_server("127.0.0.1", 0, _misbehaving(DomainDispatcherApplication(create_backend_app)), threaded=False)
     sys.stdout.write(f"{server.port}\n")
     sys.stdout.flush()

@@ -1,11 +1,14 @@
-"""A server of S3, and places of every kind to publish to, empty for each test."""
+"""A server of S3, places of every kind to publish to, empty for each test, and a small release with another version."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from datasets.release.build import build_release
+from tests.datasets.release.samples import SETTINGS, write_case
 from tests.datasets.support.s3_server import running_server
 
 
@@ -17,10 +20,15 @@ def server() -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def s3(server: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> str:
-    """An address in the server's sound bucket."""
+def credentials(server: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server's environment in this process."""
     for name, value in server.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def s3(credentials: None) -> str:
+    """An address in the server's sound bucket."""
     return f"s3://sound/{uuid4().hex}/a b"
 
 
@@ -34,3 +42,18 @@ def memory() -> str:
 def home(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An address of each kind, at which nothing lies."""
     return str(tmp_path / "published") if request.param == "folder" else request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A release of one case, which tests must not change."""
+    folder = tmp_path_factory.mktemp("small")
+    return build_release([write_case(folder, 1)], SETTINGS, folder / "releases").folder
+
+
+@pytest.fixture(scope="session")
+def rival(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another release of the same name and version."""
+    folder = tmp_path_factory.mktemp("rival")
+    settings = replace(SETTINGS, description="Other words.")
+    return build_release([write_case(folder, 1)], settings, folder / "releases").folder
