@@ -15,8 +15,8 @@ from typing import Any
 from django.conf import settings
 
 from annotation_backend.cases.stored.digests import DamagedFile
-from annotation_backend.publishing.archive import Archive, ArchivedFile
 from annotation_backend.publishing.models import Release
+from datasets.archives.zip_writing import Archive, ArchivedFile
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file, write_json
 from datasets.finding import Finding, Level
 from datasets.release.manifest_reading import AnyManifest, read_manifest

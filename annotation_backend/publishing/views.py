@@ -12,12 +12,12 @@ from annotation_backend.accounts.permissions import signed_in_user
 from annotation_backend.cases.stored.digests import DamagedFile
 from annotation_backend.history.models import EventKind
 from annotation_backend.history.recording import record
-from annotation_backend.publishing.archive import Archive
 from annotation_backend.publishing.models import Release
 from annotation_backend.publishing.ranges import Part, part_asked_for
 from annotation_backend.publishing.stored_release import archive_of, card_of
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import study_page
+from datasets.archives.zip_writing import Archive
 
 DOWNLOADS_AT_ONCE = 6
 """Most downloads at once in one process: each holds one of its 16 threads until the last byte is taken."""

@@ -91,7 +91,7 @@ def _filled(
             try:
                 place_part(part, place)
             except OSError:  # somebody may have come first
-                if not os.path.lexists(place):
+                if not (part.exists() and os.path.lexists(place)):
                     raise
                 return _there_already(place, lists)
     except (BlockingIOError, FileNotFoundError) as error:  # locked, or just moved to its place
