@@ -40,7 +40,7 @@ class Command(MaskloopCommand):
             size = sum(map(lists.size_of, lists.files))
             self.say(f"{lists.title}: {len(lists.files)} files, {size / 1e6:.1f} MB would go to {address}")
             return {"release": lists.title, "digest": lists.digest, "files": len(lists.files), "bytes": size}, []
-        done = upload_release(folder, address, digest=digest, progress=self.progress("publishing byte"))
+        done = upload_release(folder, address, digest=digest, progress_of=self.progress)
         how = "is there already" if done.was_there else f"is published: {done.files_sent} files were sent"
         self.say(f"{done.title} {how}. Digest {done.digest}")
         self.say(f"Anybody who may read it fetches it: fetch_release {address.below(done.title)} {done.title}")

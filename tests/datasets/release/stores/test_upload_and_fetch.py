@@ -1,5 +1,6 @@
 """Published to each kind of place, and back: the same bytes, nothing twice, nothing over anything else."""
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -148,6 +149,40 @@ def test_a_second_publisher_into_a_folder_is_told_while_the_first_is_at_it(small
     with at_it, pytest.raises(TryAgain, match="release-in-work"):
         upload_release(small, Address("file", str(tmp_path)))
     assert not upload_release(small, Address("file", str(tmp_path))).was_there
+
+
+@pytest.mark.slow
+def test_two_processes_at_once_into_a_folder(small: Path, tmp_path: Path) -> None:
+    """One makes it; the other is told that it is there, or being made."""
+    for number in range(5):
+        home = Address("file", str(tmp_path / str(number)))
+        receiver, sender = os.pipe()
+        children = [_publishing(small, home, receiver) for _ in range(2)]
+        os.write(sender, b"go")  # both begin now
+        os.close(receiver)
+        os.close(sender)
+        ended = sorted(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children)
+        assert ended[0] == _MADE
+        assert ended[1] in (_WAS_THERE, _IN_WORK)
+        assert files_of(tmp_path / str(number) / small.name) == files_of(small)
+
+
+_MADE, _WAS_THERE, _IN_WORK, _FAILED = 10, 11, 12, 13
+
+
+def _publishing(release: Path, home: Address, start: int) -> int:
+    """A process that publishes when told to; its number."""
+    child = os.fork()
+    if child:
+        return child
+    code = _FAILED
+    try:
+        os.read(start, 1)
+        code = _WAS_THERE if upload_release(release, home).was_there else _MADE
+    except TryAgain as error:
+        code = _IN_WORK if error.code == "release-in-work" else _FAILED
+    finally:
+        os._exit(code)
 
 
 def _both(one: Path, other: Path, home: str) -> list[Transfer | MaskloopError]:
