@@ -89,9 +89,7 @@ def _prepare(tree: FileTree, dataset: SourceDataset, folder: Path) -> Prepared:
     """Writes each case's image and mask as volumes; a case that cannot be read is a finding, and the rest goes on."""
     writing = _Writing(tree, folder)
     cases = [written for case in dataset.cases if (written := writing.written(case)) is not None]
-    return FileTree.of(folder), replace(
-        dataset, cases=tuple(cases), findings=(*dataset.findings, *writing.findings)
-    )
+    return FileTree.of(folder), replace(dataset, cases=tuple(cases), findings=(*dataset.findings, *writing.findings))
 
 
 @dataclass
