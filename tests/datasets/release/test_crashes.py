@@ -57,7 +57,7 @@ def test_a_crash_at_any_file_operation_leaves_the_whole_release_or_nothing(
 def test_a_crash_at_any_file_operation_leaves_the_whole_export_or_nothing(
     tmp_path: Path, how: Crash, name: str
 ) -> None:
-    """Beside the release, which stays as it was. Of hundreds of pictures, whose writing is alike, some stand for all."""
+    """Beside the release, which stays as it was. Of hundreds of pictures, all written alike, some stand for all."""
     small = np.diag([0.6, 0.6, 1.0, 1.0])  # in MSTT-199's millimetres few slices, each of which is a file
     case = write_case(tmp_path, 1, affine=small)
     release = open_release(build_release([case], SETTINGS, tmp_path / "releases").folder)
