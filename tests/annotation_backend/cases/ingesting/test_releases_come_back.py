@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -160,6 +162,18 @@ def test_exports_of_images_come_back(export: Export, source: ReleaseSource, name
     assert (done.layout.name, len(done.report.new)) == (name, 4)
     for case in source.cases:
         _require_back(source, case, study, ("t1", "t2"))
+
+
+def test_what_a_release_makes_of_itself_for_nnunet_comes_back(tmp_path: Path) -> None:
+    """`convert.py`, which lies in every release."""
+    folder = build_release(samples.write_cases(tmp_path / "sources"), samples.SETTINGS, tmp_path / "releases").folder
+    command = [sys.executable, "-I", "-S", folder / "convert.py", "nnunet", tmp_path / "raw"]
+    subprocess.run(command, check=True)
+    release, study = open_release(folder), _study("t1", "t2")
+    done = _imported(tmp_path / "raw", study)
+    assert (done.layout.name, len(done.report.new)) == ("nnunet", 5)
+    for case in release.cases:
+        _require_back(release, case, study, ("t1", "t2"))
 
 
 def test_slices_come_back_as_cases(export: Export, source: ReleaseSource) -> None:
