@@ -10,10 +10,10 @@ NOT_FIT = 3
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
 
-WITHOUT_INSTALLATION = ("check_protocol", "compare_releases", "convert_export", "convert_medsam", "create_study",
-                        "evaluate_model", "export_release", "list_studies", "migrate", "report_models",
-                        "segment_volume", "train_model",
-                        "verify_release")  # fmt: skip
+WITHOUT_INSTALLATION = ("check_protocol", "compare_releases", "convert_export", "convert_medsam",
+                        "create_study", "evaluate_model", "export_release", "fetch_release", "list_studies",
+                        "migrate", "pack_release", "report_models", "segment_volume", "train_model",
+                        "upload_release", "verify_release")  # fmt: skip
 """Commands that work in a fresh checkout, where nobody needs a secret yet: on files, or on an empty database."""
 
 

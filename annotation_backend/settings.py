@@ -335,6 +335,7 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         "httpx": {"level": "WARNING"},
+        "botocore": {"level": "WARNING"},
         "fido2": {"level": "WARNING"},
         "django.request": {"filters": ["not_throttled", "without_picture_addresses"]},
         "django.security.csrf": {"filters": ["without_picture_addresses"]},

@@ -90,8 +90,11 @@ def write_json(path: Path, value: Any) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[int]:
     """Holds the lock on a file or folder that is there, also while it is renamed; a process that ends lets go of it.
+
+    Yields:
+        The open file's descriptor, by which it is known after it was renamed.
 
     Raises:
         BlockingIOError: Another process holds it.
@@ -100,7 +103,7 @@ def locked(path: Path) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 

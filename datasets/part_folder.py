@@ -1,8 +1,10 @@
 """Folders that are made beside their place and moved there when whole; remains of killed runs are found and removed.
 
-A run holds a lock on its folder as long as it lives; the system lets go of it whatever happens.
+`kept_part_folder` is for long work: what a killed run did stays, and the next run goes on with it. A run holds a lock
+on its folder as long as it lives; the system lets go of it whatever happens.
 """
 
+import os
 import re
 import shutil
 import tempfile
@@ -35,6 +37,30 @@ def part_folder(home: Path) -> Iterator[Path]:
     finally:
         for path in (made, part):
             shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def kept_part_folder(home: Path, name: str) -> Iterator[Path]:
+    """A folder in `home`, the owner's alone, that stays when the run ends early, so that the next one goes on in it.
+
+    Args:
+        home: The folder in which it is made; created if absent.
+        name: The same for all runs that do the same work.
+
+    Raises:
+        BlockingIOError: Another run is at work in it.
+        FileNotFoundError: Another run has just moved it to its place.
+        FileExistsError: Something lies there that is no folder.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    part = home / f"{PART_PREFIX}{name}"
+    part.mkdir(mode=0o700, exist_ok=True)
+    if part.is_symlink():
+        raise FileExistsError
+    with locked(part) as descriptor:
+        if not os.path.samestat(os.fstat(descriptor), part.lstat()):  # it was moved before it was locked
+            raise FileNotFoundError
+        yield part
 
 
 def place_part(part: Path, place: Path) -> None:

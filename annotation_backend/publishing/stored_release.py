@@ -7,6 +7,7 @@ as those are the same, the release is not read again. `manage.py check_data` rea
 import json
 import logging
 import zlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Lock
@@ -15,7 +16,6 @@ from typing import Any
 from django.conf import settings
 
 from annotation_backend.cases.stored.digests import DamagedFile
-from annotation_backend.publishing.archive import Archive, ArchivedFile
 from annotation_backend.publishing.models import Release
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file, write_json
 from datasets.finding import Finding, Level
@@ -68,8 +68,8 @@ def checked(release: Release, *, anew: bool = False) -> CheckedRelease:
         return known or _compared(release, signature)
 
 
-def archive_of(release: Release) -> Archive:
-    """The release's folder as one ZIP archive, ready to be read from any byte on.
+def checksums_of(release: Release) -> Mapping[str, int]:
+    """CRC-32 of each of the release's files by its path, which an archive needs before its first byte.
 
     Raises:
         DamagedFile: Something of it is not as it was published (``release-damaged``).
@@ -77,14 +77,7 @@ def archive_of(release: Release) -> Archive:
     found = checked(release)
     if found.findings:
         raise damaged(release, found.findings)
-    if not found.checksums:
-        found = _with_checksums(release, found)
-    paths = {name: release.path / name for name in sorted(found.checksums)}
-    files = [
-        ArchivedFile(path, f"{release}/{name}", path.stat().st_size, found.checksums[name])
-        for name, path in paths.items()
-    ]
-    return Archive(files)
+    return found.checksums or _with_checksums(release, found).checksums
 
 
 def remember(release: Release, report: VerificationReport) -> None:

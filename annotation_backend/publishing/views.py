@@ -1,9 +1,9 @@
 """Pages of releases, and their download."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET, require_safe
 
@@ -12,12 +12,20 @@ from annotation_backend.accounts.permissions import signed_in_user
 from annotation_backend.cases.stored.digests import DamagedFile
 from annotation_backend.history.models import EventKind
 from annotation_backend.history.recording import record
-from annotation_backend.publishing.archive import Archive
+from annotation_backend.publishing.downloads import (
+    Download,
+    offered_parts,
+    part_of,
+    patch_of,
+    version_before,
+    whole_of,
+)
 from annotation_backend.publishing.models import Release
 from annotation_backend.publishing.ranges import Part, part_asked_for
-from annotation_backend.publishing.stored_release import archive_of, card_of
+from annotation_backend.publishing.stored_release import card_of
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import study_page
+from datasets.archives.zip_writing import Archive
 
 DOWNLOADS_AT_ONCE = 6
 """Most downloads at once in one process: each holds one of its 16 threads until the last byte is taken."""
@@ -42,38 +50,59 @@ def release_page(request: HttpRequest, study: Study, pk: int) -> HttpResponse:
     """One release with its dataset card; where its files are damaged, the damage instead."""
     release = get_object_or_404(Release, study=study, pk=pk)
     try:
-        context = {"release": release, "card": card_of(release)}
+        context = {"release": release, "card": card_of(release), "parts": offered_parts(release)}
     except DamagedFile as error:
         return render(request, "publishing/release.html", {"release": release, "damage": error}, status=409)
-    return render(request, "publishing/release.html", context)
+    return render(request, "publishing/release.html", {**context, "former": version_before(release)})
 
 
 @study_page(Role.DATA_MANAGER, Role.RADIOLOGIST)
 @require_safe
 def download(request: HttpRequest, study: Study, pk: int) -> HttpResponseBase:
-    """The release's folder as one ZIP, its files stored as they are; any part of it, so that a broken one goes on."""
-    release = get_object_or_404(Release, study=study, pk=pk)
+    """The release's folder as one ZIP, its files stored as they are; any bytes of it, so that a broken one goes on."""
+    return _answered(request, get_object_or_404(Release, study=study, pk=pk), whole_of)
+
+
+@study_page(Role.DATA_MANAGER, Role.RADIOLOGIST)
+@require_safe
+def download_part(request: HttpRequest, study: Study, pk: int, number: int) -> HttpResponseBase:
+    """One of the ZIPs of a size into which a large release is divided; each opens by itself."""
+    return _answered(request, get_object_or_404(Release, study=study, pk=pk), lambda release: part_of(release, number))
+
+
+@study_page(Role.DATA_MANAGER, Role.RADIOLOGIST)
+@require_safe
+def download_patch(request: HttpRequest, study: Study, pk: int) -> HttpResponseBase:
+    """The ZIP that makes this version of the one before."""
+    return _answered(request, get_object_or_404(Release, study=study, pk=pk), patch_of)
+
+
+def _answered(request: HttpRequest, release: Release, wanted: Callable[[Release], Download | None]) -> HttpResponseBase:
+    """The answer to a download, as long as there is a place for it."""
     if request.method == "GET" and request.headers.get("Range", "bytes=0-").startswith("bytes=0-"):
-        record(
-            EventKind.RELEASE_DOWNLOADED, signed_in_user(request), study=study, detail={"release": str(release)[:60]}
-        )
+        detail = {"release": str(release)[:60]}
+        record(EventKind.RELEASE_DOWNLOADED, signed_in_user(request), study=release.study, detail=detail)
     if not places.acquire(blocking=False):
         answer = HttpResponse("Others are downloading; begin again in a moment.\n", status=503)
         answer["Content-Type"], answer["Retry-After"] = "text/plain", str(_AGAIN_SECONDS)
         return answer
     place = _Place()
     try:
-        return _sent(request, release, place)
+        return _sent(request, release, wanted, place=place)
     except BaseException:
         place.close()
         raise
 
 
-def _sent(request: HttpRequest, release: Release, place: "_Place") -> HttpResponseBase:
-    """The answer; a part that is sent keeps the place until its last byte is taken."""
-    archive = archive_of(release)  # the first time, all of the release is read
-    etag = f'"{release.digest}"'
-    part = part_asked_for(request.headers, size=archive.size, etag=etag)
+def _sent(
+    request: HttpRequest, release: Release, wanted: Callable[[Release], Download | None], *, place: "_Place"
+) -> HttpResponseBase:
+    """The answer; what is sent keeps the place until its last byte is taken."""
+    found = wanted(release)  # the first time, all of the release is read
+    if found is None:
+        raise Http404
+    archive = found.archive
+    part = part_asked_for(request.headers, size=archive.size, etag=found.etag)
     answer: HttpResponseBase
     if part is None:
         answer = HttpResponse(status=416)
@@ -84,9 +113,9 @@ def _sent(request: HttpRequest, release: Release, place: "_Place") -> HttpRespon
         answer = _described(body, part, archive.size)
     if not answer.streaming:
         place.close()
-    answer["Accept-Ranges"], answer["ETag"], answer["Cache-Control"] = "bytes", etag, "private, no-cache"
+    answer["Accept-Ranges"], answer["ETag"], answer["Cache-Control"] = "bytes", found.etag, "private, no-cache"
     answer["Content-Type"] = "application/zip"
-    answer["Content-Disposition"] = f'attachment; filename="{release}.zip"'
+    answer["Content-Disposition"] = f'attachment; filename="{found.name}"'
     return answer
 
 

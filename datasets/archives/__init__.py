@@ -1,4 +1,4 @@
-"""Archives that strangers packed, unpacked into a folder of ours: nothing outside of it, nothing without a limit.
+"""Archives: those of strangers, unpacked without leaving a folder or passing a limit, and ours (`zip_writing`).
 
 Imports no room beside it.
 """

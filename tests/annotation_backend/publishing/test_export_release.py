@@ -71,7 +71,7 @@ def test_a_dry_run_writes_nothing(release: Path, tmp_path: Path, capsys: pytest.
 
 def test_a_folder_that_is_none_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     document, status = _called(capsys, "thigh-tumours-1.0.0", "monai", "--out", tmp_path / "out")
-    assert (status, document["code"]) == (2, "export-release-missing")
+    assert (status, document["code"]) == (2, "release-missing")
 
 
 @pytest.mark.django_db
@@ -88,7 +88,7 @@ def test_a_study_s_release_by_its_name(
     assert (status, document["digest"]) == (0, digest)
     assert isinstance(other, Study)
     document, status = _called(capsys, *named, tmp_path / "other", "--study", "two")
-    assert (status, document["code"]) == (2, "export-release-unknown")
+    assert (status, document["code"]) == (2, "release-unknown")
     document, status = _called(capsys, *named, tmp_path / "none", "--study", "three")
     assert (status, document["code"]) == (2, "study-unknown")
     row.digest = "0" * 64

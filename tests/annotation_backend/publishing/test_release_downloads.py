@@ -2,8 +2,12 @@
 
 import io
 import os
+import subprocess
+import sys
+import tracemalloc
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,12 +16,12 @@ from django.test import Client
 
 from annotation_backend.accounts.models import Role
 from annotation_backend.cases.stored.digests import DamagedFile
-from annotation_backend.publishing import views
+from annotation_backend.publishing import downloads, stored_release, views
 from annotation_backend.publishing.models import Release
 from datasets.release.build import build_release
 from tests.annotation_backend.support.addresses import page_at
 from tests.annotation_backend.support.records import accounts, the_study
-from tests.datasets.release.samples import SETTINGS, files_of, write_cases
+from tests.datasets.release.samples import LARGE_BYTES, SETTINGS, files_of, write_cases, write_large_case
 
 pytestmark = pytest.mark.django_db
 
@@ -114,11 +118,11 @@ def test_whoever_waits_for_a_release_to_be_compared_is_one_of_those_who_download
 ) -> None:
     free: list[int] = []
 
-    def compared(_release: Release) -> None:
+    def compared(*_arguments: object, **_more: object) -> None:
         free.append(_free_places())
         raise DamagedFile("release-damaged", "Expected it whole.", remedy="Restore it.")
 
-    monkeypatch.setattr(views, "archive_of", compared)
+    monkeypatch.setattr(stored_release, "verify_release", compared)
     assert reader.get(_download(release)).status_code == 409
     assert free == [views.DOWNLOADS_AT_ONCE - 1]
 
@@ -126,8 +130,6 @@ def test_whoever_waits_for_a_release_to_be_compared_is_one_of_those_who_download
 def test_a_release_is_read_once_while_nobody_touches_it(
     reader: Client, release: Release, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from annotation_backend.publishing import stored_release
-
     read: list[int] = []
     verify = stored_release.verify_release
     monkeypatch.setattr(stored_release, "verify_release", lambda *a, **k: read.append(1) or verify(*a, **k))
@@ -138,6 +140,97 @@ def test_a_release_is_read_once_while_nobody_touches_it(
     os.utime(touched, ns=(1, 1))
     reader.get(_download(release)).close()
     assert len(read) == 2
+
+
+def test_a_large_release_is_offered_in_parts_that_each_open_and_go_on(
+    reader: Client, release: Release, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    page = page_at("release-page", release.pk)
+    assert "In parts" not in reader.get(page).content.decode()
+    monkeypatch.setattr(downloads, "PART_BYTES", 100_000)
+    shown = reader.get(page).content.decode()
+    offered = downloads.offered_parts(release)
+    assert len(offered) > 1
+    for part in offered:
+        address = page_at("release-part", release.pk, part.number)
+        assert f'"{address}"' in shown
+        whole = reader.get(address)
+        content = whole.getvalue()
+        assert len(content) == part.bytes == int(whole["Content-Length"]) <= 100_000
+        assert f"-part-0{part.number}-of-0{len(offered)}.zip" in whole["Content-Disposition"]
+        rest = reader.get(address, headers={"range": "bytes=1000-", "if-range": whole["ETag"]})
+        assert (rest.status_code, rest.getvalue()) == (206, content[1000:])
+        with zipfile.ZipFile(io.BytesIO(content)) as bundle:
+            bundle.extractall(tmp_path / "all")
+    assert files_of(tmp_path / "all" / str(release)) == files_of(release.path)
+    assert len({reader.head(page_at("release-part", release.pk, part.number))["ETag"] for part in offered}) == len(
+        offered
+    )
+    for number in (0, len(offered) + 1):
+        assert reader.get(page_at("release-part", release.pk, number)).status_code == 404
+
+
+def test_what_changed_since_the_version_before_is_offered_and_gives_this_one(
+    reader: Client, release: Release, tmp_path: Path
+) -> None:
+    assert reader.get(page_at("release-patch", release.pk)).status_code == 404
+    assert "Patch" not in reader.get(page_at("release-page", release.pk)).content.decode()
+    settings_before = replace(SETTINGS, version="1.1.0")
+    former = build_release(write_cases(tmp_path)[:3], settings_before, release.path.parent)
+    row = Release.objects.create(
+        name=SETTINGS.name,
+        version="1.1.0",
+        digest=former.digest,
+        folder=str(former.folder.relative_to(settings.DATA_FOLDER)),
+        study=the_study(),
+    )
+    assert (
+        "only what changed since thigh-tumours-1.1.0"
+        in reader.get(page_at("release-page", release.pk)).content.decode()
+    )
+    answer = reader.get(page_at("release-patch", release.pk))
+    content = answer.getvalue()
+    assert 'filename="thigh-tumours-1.1.0-to-1.2.0.zip"' in answer["Content-Disposition"]
+    assert len(content) < sum(map(len, files_of(release.path).values()))
+    rest = reader.get(page_at("release-patch", release.pk), headers={"range": "bytes=99-", "if-range": answer["ETag"]})
+    assert (rest.status_code, rest.getvalue()) == (206, content[99:])
+    with zipfile.ZipFile(io.BytesIO(content)) as bundle:
+        bundle.extractall(tmp_path)
+    script = tmp_path / "thigh-tumours-1.1.0-to-1.2.0" / "apply_patch.py"
+    subprocess.run([sys.executable, "-I", script, former.folder, tmp_path / "made"], check=True, capture_output=True)
+    assert files_of(tmp_path / "made") == files_of(release.path)
+    Release.objects.filter(pk=row.pk).update(digest="0" * 64)
+    assert reader.get(page_at("release-patch", release.pk)).status_code == 404
+
+
+@pytest.mark.parametrize("name", ["release-part", "release-patch"])
+def test_a_damaged_release_is_not_sent_in_any_form(reader: Client, release: Release, name: str, tmp_path: Path) -> None:
+    former = build_release(write_cases(tmp_path)[:3], replace(SETTINGS, version="1.1.0"), release.path.parent)
+    Release.objects.create(
+        name=SETTINGS.name,
+        version="1.1.0",
+        digest=former.digest,
+        folder=str(former.folder.relative_to(settings.DATA_FOLDER)),
+        study=the_study(),
+    )
+    (release.path / "manifest.json").write_bytes(b"{}")
+    refused = reader.get(page_at(name, *((release.pk, 1) if name == "release-part" else (release.pk,))))
+    assert (refused.status_code, b"release-damaged" in refused.content) == (409, True)
+
+
+@pytest.mark.slow
+def test_a_large_image_is_sent_without_being_held_in_memory(reader: Client, tmp_path: Path) -> None:
+    built = build_release([write_large_case(tmp_path)], SETTINGS, Path(settings.DATA_FOLDER) / "releases" / "large")
+    folder = str(built.folder.relative_to(settings.DATA_FOLDER))
+    row = Release.objects.create(
+        name=SETTINGS.name, version=SETTINGS.version, digest=built.digest, folder=folder, study=the_study()
+    )
+    tracemalloc.start()
+    sent = sum(map(len, reader.get(_download(row)).streaming_content))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert sent > LARGE_BYTES
+    assert peak < LARGE_BYTES / 3
 
 
 @pytest.fixture(autouse=True)

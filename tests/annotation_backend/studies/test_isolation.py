@@ -195,9 +195,10 @@ def test_a_known_tag_of_another_studys_picture_opens_nothing(
         assert asks(foreign, "GET", address, headers={"if-none-match": tag}).status_code == 404
 
 
-def test_no_part_of_another_studys_release_is_sent(asks: Asking, two: tuple[Filled, Filled]) -> None:
+@pytest.mark.parametrize("name", ["release-download", "release-part", "release-patch"])
+def test_no_part_of_another_studys_release_is_sent(asks: Asking, two: tuple[Filled, Filled], name: str) -> None:
     one, other = two
-    [page] = [page for page in PAGES if page.name == "release-download"]
+    [page] = [page for page in PAGES if page.name == name]
     own, foreign = other.people[Role.RADIOLOGIST], one.people[Role.RADIOLOGIST]
     tag = asks(own, "HEAD", other.address(page)).headers["ETag"]
     part = {"range": "bytes=0-3", "if-range": tag}

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -105,9 +105,13 @@ def filled(name: str, folder: Path, *, number: int) -> Filled:
 
 
 def _release(study: Study, folder: Path) -> Release:
-    built = build_release(write_cases(folder), SETTINGS, Path(settings.DATA_FOLDER) / "releases" / folder.name)
-    where = str(built.folder.relative_to(settings.DATA_FOLDER))
-    return Release.objects.create(study=study, name=study.name, version="1", digest=built.digest, folder=where)
+    """The newer one of two versions."""
+    cases, releases = write_cases(folder), Path(settings.DATA_FOLDER) / "releases" / folder.name
+    for version, held in (("1.1.0", cases[:1]), (SETTINGS.version, cases)):
+        built = build_release(held, replace(SETTINGS, version=version), releases)
+        where = {"digest": built.digest, "folder": str(built.folder.relative_to(settings.DATA_FOLDER))}
+        release = Release.objects.create(study=study, name=study.name, version=version, **where)
+    return release
 
 
 def _model(study: Study) -> Model:
@@ -140,6 +144,8 @@ def _values(
         "patient-page": {"code": mask.case.patient.code},
         "release-page": of_release,
         "release-download": of_release,
+        "release-part": {**of_release, "number": 1},
+        "release-patch": of_release,
         "finding-seen": of_finding,
         "finding-drawer": of_finding,
         "change-seen": {"pk": change.pk},

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -81,6 +82,22 @@ def write_case(folder: Path, number: int, *, empty: bool = False, affine: np.nda
         unannotated_slices=(0, 3),
         provenance={"verdict": "approve", "stages": ["drawing", "review"]},
     )
+
+
+LARGE_BYTES = 36_000_000
+"""Of an image of `write_large_case`, compressed, at least."""
+
+
+def write_large_case(folder: Path) -> ReleaseCase:
+    """A case of two images of noise, which does not compress."""
+    case, grid = write_case(folder, 1), Grid((220, 220, 220), oblique_affine())
+    noise = np.random.default_rng(0).normal(size=grid.shape).astype(np.float32)
+    for image in case.images.values():
+        write_volume(image, Volume(noise, grid))
+    data = np.zeros(grid.shape, np.uint8)
+    data[50:90, 50:90, 50:90] = 1
+    write_mask(case.mask, Mask(data, grid))
+    return replace(case, sources={}, unannotated_slices=())
 
 
 def write_cases(folder: Path) -> list[ReleaseCase]:

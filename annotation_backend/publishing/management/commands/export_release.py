@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from annotation_backend.commandline.arguments import MaskloopCommand, a_path
-from annotation_backend.publishing.release_to_export import find_release
+from annotation_backend.publishing.named_release import find_release
 
 FORMATS = ("nnunet", "decathlon", "dicom-seg", "monai", "mstt-199")
 MISSING = ("refuse", "leave-image-out", "leave-case-out")

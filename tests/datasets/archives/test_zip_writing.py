@@ -13,9 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotation_backend.publishing import archive as archives
-from annotation_backend.publishing.archive import Archive, ArchivedFile
-from annotation_backend.publishing.ranges import Part, part_asked_for
+from datasets.archives import zip_writing
+from datasets.archives.zip_writing import MOST_ENDING_BYTES, Archive, ArchivedFile
 from datasets.errors import ProgramFault
 
 NAMES = ("README.md", "images/C0001_t1.nii.gz", "empty", "größe/ß.txt")
@@ -49,7 +48,7 @@ def test_an_archive_is_whole_and_of_the_size_that_was_said(files: list[ArchivedF
     archive = Archive(files)
     written = _whole(archive)
     assert len(written) == archive.size
-    assert _contents(written) == {file.name: file.path.read_bytes() for file in files}
+    assert _contents(written) == {file.name: file.source.read_bytes() for file in files}
     if shutil.which("unzip"):
         (tmp_path / "all.zip").write_bytes(written)
         assert (
@@ -64,7 +63,7 @@ def test_an_archive_beyond_four_gigabytes_says_so_in_64_bits(
     written = _whole(Archive(files))
     assert b"PK\6\6" in written
     assert b"PK\6\7" in written
-    assert _contents(written) == {file.name: file.path.read_bytes() for file in files}
+    assert _contents(written) == {file.name: file.source.read_bytes() for file in files}
 
 
 def test_a_file_of_five_gigabytes_is_found_where_it_is_said_to_be(tmp_path: Path) -> None:
@@ -121,43 +120,32 @@ def test_a_file_that_changes_while_it_is_sent_ends_the_download_before_its_last_
     files: list[ArchivedFile],
 ) -> None:
     archive = Archive(files)
-    files[1].path.write_bytes(os.urandom(3_000_000))
+    files[1].source.write_bytes(os.urandom(3_000_000))
     sent: list[bytes] = []
     with pytest.raises(ProgramFault, match="release-changed"):
         sent.extend(archive.read(0, archive.size))
     assert 0 < sum(map(len, sent)) < 3_000_000
-    files[1].path.write_bytes(b"short")
+    files[1].source.write_bytes(b"short")
     with pytest.raises(ProgramFault, match="release-changed"):
         _whole(archive)
 
 
-@pytest.mark.parametrize(
-    ("asked", "part"),
-    [
-        ({}, Part(0, 100, is_whole=True)),
-        ({"Range": "bytes=0-99"}, Part(0, 100, is_whole=False)),
-        ({"Range": "bytes=40-"}, Part(40, 100, is_whole=False)),
-        ({"Range": "bytes=40-1000"}, Part(40, 100, is_whole=False)),
-        ({"Range": "bytes=-30"}, Part(70, 100, is_whole=False)),
-        ({"Range": "bytes=-300"}, Part(0, 100, is_whole=False)),
-        ({"Range": "bytes=100-"}, None),
-        ({"Range": "bytes=-0"}, None),
-        ({"Range": f"bytes={10**30}-"}, None),
-        ({"Range": f"bytes=90-{10**30}"}, Part(90, 100, is_whole=False)),
-        ({"Range": f"bytes=-{10**30}"}, Part(0, 100, is_whole=False)),
-        ({"Range": "Bytes=0-9"}, Part(0, 10, is_whole=False)),
-        ({"Range": "bytes=9-3"}, Part(0, 100, is_whole=True)),
-        ({"Range": "bytes=-"}, Part(0, 100, is_whole=True)),
-        ({"Range": "bytes=0-1,5-6"}, Part(0, 100, is_whole=True)),
-        ({"Range": "lines=0-1"}, Part(0, 100, is_whole=True)),
-        ({"Range": "bytes=\u0663-"}, Part(0, 100, is_whole=True)),
-        ({"Range": "bytes=0-9", "If-Range": '"a"'}, Part(0, 10, is_whole=False)),
-        ({"Range": "bytes=0-9", "If-Range": '"b"'}, Part(0, 100, is_whole=True)),
-    ],
-)
-def test_a_part_is_what_was_asked_for(asked: dict[str, str], part: Part | None) -> None:
-    assert part_asked_for(asked, size=100, etag='"a"') == part
+def test_bytes_in_memory_are_packed_like_a_file(files: list[ArchivedFile]) -> None:
+    named = [ArchivedFile(file.source.read_bytes(), file.name, file.size).with_checksum() for file in files]
+    assert _whole(Archive(named)) == _whole(Archive(files))
+
+
+@settings(max_examples=50, deadline=None)
+@given(sizes=st.lists(st.integers(0, 900), max_size=4), limit=st.sampled_from([100, zipfile.ZIP64_LIMIT]))
+def test_an_archive_is_never_larger_than_its_files_said(
+    tmp_path_factory: pytest.TempPathFactory, sizes: list[int], limit: int
+) -> None:
+    files = _files(tmp_path_factory.mktemp("sizes"), [b"x" * size for size in sizes])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(zipfile, "ZIP64_LIMIT", limit)
+        said = sum(file.most_bytes for file in files) + MOST_ENDING_BYTES
+        assert said - 28 * len(files) - 76 <= Archive(files).size <= said
 
 
 def test_portions_are_small_whatever_the_release(files: list[ArchivedFile]) -> None:
-    assert max(map(len, Archive(files).read(0, Archive(files).size))) <= archives.PORTION_BYTES
+    assert max(map(len, Archive(files).read(0, Archive(files).size))) <= zip_writing.PORTION_BYTES

@@ -1,4 +1,4 @@
-"""Which release an export is made of: a folder, ours or anybody's, or one of a study by its name and version."""
+"""Which release a command is about: a folder, ours or anybody's, or one of a study by its name and version."""
 
 from pathlib import Path
 
@@ -15,14 +15,14 @@ def find_release(named: str, study: str | None) -> tuple[Path, str | None]:
         study: The study's name; None for a folder, for which no database is asked.
 
     Raises:
-        RejectedInput: There is no such folder (``export-release-missing``), study (``study-unknown``) or release of it
-            (``export-release-unknown``).
+        RejectedInput: There is no such folder (``release-missing``), study (``study-unknown``) or release of it
+            (``release-unknown``).
     """
     if study is None:
         folder = Path(named).expanduser()
         if not folder.is_dir():
             raise RejectedInput(
-                "export-release-missing",
+                "release-missing",
                 "There is no folder of a release here that can be opened.",
                 remedy="Give the folder's path, or the release's name and version with --study.",
             )
@@ -31,7 +31,7 @@ def find_release(named: str, study: str | None) -> tuple[Path, str | None]:
     found = next((release for release in releases if str(release) == named), None)
     if found is None:
         raise RejectedInput(
-            "export-release-unknown",
+            "release-unknown",
             f"The study has no release of this name; it has {', '.join(map(str, releases)) or 'none'}.",
             remedy="Give name and version with a hyphen between them, such as thigh-tumours-1.0.0.",
         )

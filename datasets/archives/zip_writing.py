@@ -9,13 +9,17 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 
 from datasets.errors import ProgramFault
 
 PORTION_BYTES = 1 << 20
 """Of a file in memory at once, whatever its size."""
+
+MOST_ENDING_BYTES = 98
+"""What stands behind the last file's line in the directory, at most."""
 
 _CENTRAL = struct.Struct("<4s4B4H3L5H2L")
 _END = struct.Struct("<4s4H2LH")
@@ -31,19 +35,31 @@ _DATE, _TIME = (1 << 5) | 1, 0
 
 @dataclass(frozen=True)
 class ArchivedFile:
-    """One file of an archive, with its place in it.
+    """One file of an archive, with its name in it.
 
     Args:
-        path: Where its bytes are.
+        source: Where its bytes are, or the bytes.
         name: Its name in the archive, with forward slashes.
         size: Bytes.
-        crc32: Checksum of its bytes.
+        crc32: Checksum of its bytes; 0 while only sizes are asked for.
     """
 
-    path: Path
+    source: Path | bytes
     name: str
     size: int
-    crc32: int
+    crc32: int = 0
+
+    @property
+    def most_bytes(self) -> int:
+        """No fewer than it takes of an archive, its two headers included, wherever it lies."""
+        return len(_local_header(self)) + self.size + len(_central_entry(self, zipfile.ZIP64_LIMIT + 1))
+
+    def with_checksum(self) -> "ArchivedFile":
+        """The same with the checksum of its bytes as they are now."""
+        crc = 0
+        for portion in _portions(self.source, 0, self.size):
+            crc = zlib.crc32(portion, crc)
+        return replace(self, crc32=crc)
 
 
 @dataclass(frozen=True)
@@ -92,24 +108,29 @@ class Archive:
 
 def _read(file: ArchivedFile, first: int, last: int) -> Iterator[bytes]:
     """A part of a file; of a whole one the last portion is held back until its checksum is known to be right."""
-    is_whole, crc, held = (first, last) == (0, file.size), 0, b""
-    with file.path.open("rb") as stream:
-        stream.seek(first)
-        for at in range(first, last, PORTION_BYTES):
-            portion = stream.read(min(PORTION_BYTES, last - at))
-            if len(portion) < min(PORTION_BYTES, last - at):
-                raise _changed(file)
-            if held:
-                yield held
-            held, crc = portion, zlib.crc32(portion, crc)
-    if is_whole and crc != file.crc32:
+    is_whole, crc, held, count = (first, last) == (0, file.size), 0, b"", 0
+    for portion in _portions(file.source, first, last):
+        if held:
+            yield held
+        held, crc, count = portion, zlib.crc32(portion, crc), count + len(portion)
+    if count < last - first or (is_whole and crc != file.crc32):
         raise _changed(file)
     yield held
 
 
+def _portions(source: Path | bytes, first: int, last: int) -> Iterator[bytes]:
+    """The bytes from `first` up to `last`, or to the end where there are fewer."""
+    with BytesIO(source) if isinstance(source, bytes) else source.open("rb") as stream:
+        stream.seek(first)
+        for at in range(first, last, PORTION_BYTES):
+            yield stream.read(min(PORTION_BYTES, last - at))
+
+
 def _changed(file: ArchivedFile) -> ProgramFault:
     return ProgramFault(
-        "release-changed", f"{file.name} was changed while it was sent.", remedy="Run `manage.py check_data`."
+        "release-changed",
+        f"{file.name} was changed while it was packed.",
+        remedy="Verify the release; run `check_data`.",
     )
 
 

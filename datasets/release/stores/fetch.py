@@ -1,0 +1,35 @@
+"""Fetches a release from wherever it was published; what is broken off goes on, and what came is verified."""
+
+from pathlib import Path
+
+from datasets.errors import RejectedInput
+from datasets.progress import Progress
+from datasets.release.stores.address import Address
+from datasets.release.stores.filling import Transfer, fill_folder
+from datasets.release.stores.lists import read_release_lists
+from datasets.release.stores.opening import opened_to_read
+
+
+def fetch_release(
+    address: Address, folder: Path, *, digest: str | None = None, progress: Progress = lambda done, total: None
+) -> Transfer:
+    """Fetches a release into a folder that is not there yet, whole or not at all.
+
+    Args:
+        address: Of the release itself.
+        folder: The release's folder here; where the very same release lies there, nothing is done.
+        digest: The release digest that the publisher names; without it, whoever can change the store can offer another
+            sound release.
+        progress: Called with bytes done and to do.
+
+    Raises:
+        RejectedInput: There is no whole release (``release-missing``), another one (``release-digest``), one that is
+            not as its lists say, or something else lies in the folder (``release-exists``).
+        TryAgain: The store does not answer, or another run is at it; the next run goes on.
+    """
+    files = opened_to_read(address)
+    lists = read_release_lists(files, digest=digest)
+    place = folder.absolute()
+    if not place.name:
+        raise RejectedInput("fetch-folder", "The folder has no name.", remedy="Name the release's folder.")
+    return fill_folder(files, lists, place, is_for_others=False, progress=progress)
