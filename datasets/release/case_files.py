@@ -246,8 +246,16 @@ def _written(part: Path, planned: PlannedCase, settings: ReleaseSettings) -> Wri
 def _put_volume(part: Path, path: str, data: NDArray[np.generic], affine: Affine) -> tuple[FileEntry, str]:
     """Writes an image or a mask; its entry, and the SHA-256 of its voxels."""
     content = nifti_bytes(data, affine)
-    digest = hashlib.sha256(memoryview(content)[VOXEL_OFFSET:]).hexdigest()
-    return put(part, path, gzip_file(content)), digest
+    return put(part, path, gzip_file(content)), voxels_digest(content)
+
+
+def voxels_digest(content: bytes) -> str:
+    """SHA-256 of the voxels of an image or a mask.
+
+    Args:
+        content: What `nifti_bytes` gives.
+    """
+    return hashlib.sha256(memoryview(content)[VOXEL_OFFSET:]).hexdigest()
 
 
 def _entry(
