@@ -76,10 +76,23 @@ def file_beside(release: Release, what: Beside) -> Path | None:
     return path if path.is_file() else None
 
 
-def pictures_of_changes(release: Release) -> list[str]:
-    """Names of the pictures of what a version changed, sorted."""
-    folder = changes_beside(release.path) / "pictures"
-    return sorted(path.name for path in folder.glob("*.png")) if folder.is_dir() else []
+def errata_now(release: Release) -> bytes | None:
+    """The list of a release's errata, also where it is empty; None where its manifest cannot be read."""
+    try:
+        manifest = read_manifest((release.path / MANIFEST_NAME).read_bytes())
+    except (OSError, RejectedInput):
+        return None
+    return errata_file(manifest, listed(release))
+
+
+def picture_of_change(release: Release, name: str) -> Path | None:
+    """A picture of what a version changed, by its name without ending; None where there is none."""
+    return next((path for path in pictures_of_changes(release) if path.stem == name), None)
+
+
+def pictures_of_changes(release: Release) -> list[Path]:
+    """The pictures of what a version changed, sorted by their names."""
+    return sorted((changes_beside(release.path) / "pictures").glob("*.png"))
 
 
 def _shows(folder: Path, codes: set[str]) -> bool:

@@ -6,14 +6,15 @@ from pathlib import Path
 
 from datasets.files import flush_to_disk, write_bytes
 from datasets.part_folder import part_folder, place_part
+from datasets.release.paths import ERRATA_ENDING, PROOF_ENDING, TOMBSTONE_ENDING
 
 
 class Beside(Enum):
     """A file beside a release: what follows the folder's name."""
 
-    ERRATA = ".errata.json"
-    TOMBSTONE = ".tombstone.json"
-    PROOF = ".proof.json"
+    ERRATA = ERRATA_ENDING
+    TOMBSTONE = TOMBSTONE_ENDING
+    PROOF = PROOF_ENDING
 
 
 CHANGES = ".changes"

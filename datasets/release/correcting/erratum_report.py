@@ -25,9 +25,8 @@ from typing import Any, NoReturn
 from datasets.errors import RejectedInput
 from datasets.release.manifest_1 import Manifest1
 from datasets.release.manifest_reading import AnyCase, AnyManifest, strict_json
+from datasets.release.paths import ERRATUM_SCHEMA
 from datasets.release.publication import refuse_names
-
-SCHEMA = "maskloop-erratum/1"
 
 MOST_BYTES = 1 << 16
 MOST_TEXT = 500
@@ -116,8 +115,8 @@ def read_report(content: bytes) -> ErratumReport:
     if not isinstance(value, dict):
         _refuse("erratum-fields", "The document is no JSON object.")
     _require_fields(value)
-    if value["schema"] != SCHEMA:
-        _refuse("erratum-value", f"Expected the schema {SCHEMA}, got {str(value['schema'])[:40]!r}.")
+    if value["schema"] != ERRATUM_SCHEMA:
+        _refuse("erratum-value", f"Expected the schema {ERRATUM_SCHEMA}, got {str(value['schema'])[:40]!r}.")
     words = [value[name] for name in ("release", "version", "release_digest", "case", "text")]
     words.append(value.get("label", ""))
     if not all(isinstance(word, str) for word in words):

@@ -12,7 +12,7 @@ def is_mended(part: FaultyPart, before: AnyCase | None, voxels: str, now: CaseEn
 
     Args:
         part: What of the case is wrong.
-        before: The case in the version about which it was reported; None where that is gone, and masks alone can be told.
+        before: The case in the version about which it was reported; None where that is gone: masks alone are told then.
         voxels: SHA-256 of the mask's voxels there.
         now: The case in the later version.
     """

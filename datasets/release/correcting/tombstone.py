@@ -27,7 +27,7 @@ def tombstone(manifest: AnyManifest, withdrawn: Mapping[str, date]) -> bytes | N
         withdrawn: The day on which each withdrawn case was, by the code that the version has for it.
     """
     digests = {file.path: file.sha256 for file in manifest.files}
-    cases = [case for case in sorted(manifest.cases, key=lambda case: case.case) if case.case in withdrawn]
+    cases: list[AnyCase] = [case for case in manifest.cases if case.case in withdrawn]
     if not cases:
         return None
     value = {
@@ -36,7 +36,9 @@ def tombstone(manifest: AnyManifest, withdrawn: Mapping[str, date]) -> bytes | N
         "version": str(manifest.version),
         "release_digest": manifest.release_digest,
         "asks": _ASKS,
-        "withdrawn": [_entry(case, withdrawn[case.case], digests) for case in cases],
+        "withdrawn": [
+            _entry(case, withdrawn[case.case], digests) for case in sorted(cases, key=lambda case: case.case)
+        ],
     }
     return canonical_json(value)
 
@@ -46,6 +48,10 @@ def paths_of(case: AnyCase) -> tuple[str, ...]:
     if isinstance(case, CaseEntry):
         return case.paths
     return (*case.image_paths.values(), case.mask_path)
+
+
+def _code(case: AnyCase) -> str:
+    return case.case
 
 
 def _entry(case: AnyCase, day: date, digests: Mapping[str, str]) -> dict[str, Any]:
