@@ -131,7 +131,7 @@ def publish_release(
         frozen = _freeze(study, chosen, release_settings, selection=selection, progress=progress_of())
         if isinstance(frozen, BuiltRelease):
             tell_of_new(frozen.release, frozen.absence)
-            found = (*findings, *not_corrected(frozen.release), *_unrecorded(study))
+            found = (*findings, *not_corrected(frozen.release), *_unproven(frozen.absence), *_unrecorded(study))
             return replace(frozen, findings=found)
         findings += [_case_left(code, why) for code, why in frozen.items()]
         chosen = {code: case for code, case in chosen.items() if code not in frozen}
@@ -312,6 +312,14 @@ def _unrecorded(study: Study) -> Iterator[Finding]:
             message = f"The release folder {folder.name} has no record."
             remedy = "Build that version again, which records it; where that is refused and nobody has it, remove it."
             yield Finding(Level.WARNING, "release-unrecorded", message, remedy)
+
+
+def _unproven(absence: Absence | None) -> Iterator[Finding]:
+    """An earlier version that is not whole any more: what only it held of a withdrawn patient was not looked for."""
+    if absence is not None and not absence.is_proven:
+        message = f"It could not be proven that nobody withdrawn is in it: {', '.join(absence.unread)} cannot be read."
+        remedy = "Restore the folder from the backup, and build this version again, which makes the proof anew."
+        yield Finding(Level.WARNING, "withdrawal-unproven", message, remedy)
 
 
 def _case_left(code: str, why: str) -> Finding:

@@ -151,7 +151,10 @@ def write_case(
         if files is not None:
             return WrittenCase(planned.known, files, is_taken_over=True)
     _require_unchanged(planned)
-    return _written(part, planned, settings)
+    written = _written(part, planned, settings)
+    if earlier is not None:
+        _share(part, earlier, written.files)
+    return written
 
 
 def _require_unchanged(planned: PlannedCase) -> None:
@@ -202,6 +205,23 @@ def _taken_over(part: Path, earlier: EarlierVersion, entry: CaseEntry) -> list[F
             return None
         files.append(listed)
     return files
+
+
+def _share(part: Path, earlier: EarlierVersion, files: Sequence[FileEntry]) -> None:
+    """Takes an earlier version's file in the place of one with the same bytes: of a case whose mask was corrected, the
+    images are as they were."""
+    for entry in files:
+        source, place = earlier.folder / entry.path, part / entry.path
+        if earlier.file(entry.path) != entry or not _is_file(source) or sha256_of_file(source) != entry.sha256:
+            continue
+        second_name = place.with_name(f".shared-{place.name}")
+        try:
+            os.link(source, second_name, follow_symlinks=False)
+            second_name.replace(place)
+        except OSError:  # a disk without second names: the file that was written stays
+            continue
+        finally:
+            second_name.unlink(missing_ok=True)
 
 
 def _is_file(path: Path) -> bool:

@@ -1,6 +1,7 @@
 """Cases whose masks differ, as patients' do, in a release; and what comes after it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,11 @@ from tests.annotation_backend.support.records import SHAPE, approve, published, 
 FIRST = ReleaseSettings(name="tumours", version="1.0.0", licence="CC0-1.0", folds=2)
 
 Redrawn = Callable[[str], Review]
+
+
+def version(number: str, *, name: str = "tumours") -> ReleaseSettings:
+    """A further version, or another release."""
+    return replace(FIRST, version=number, name=name)
 
 
 def mask_from(row: int) -> np.ndarray:
