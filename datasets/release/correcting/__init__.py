@@ -5,5 +5,5 @@ reads what a reader reports, `errata_file` lists it, `mended` says whether a lat
 names the files of withdrawn cases that others should delete, and `absence` proves that a version holds no voxel of
 them, by the digests of `held_volumes`.
 
-Imports `datasets.release.comparing`.
+Imports `datasets.release.comparing` and `datasets.release.describing`.
 """

@@ -39,7 +39,11 @@ def test_everybody_of_the_study_reports_and_a_data_manager_decides(
         page = browser.get(page_at("erratum-page", number)).content.decode()
         assert ("Accept or decline it" in page) == (role in (Role.DATA_MANAGER, Role.ADMINISTRATOR)), role
     erratum = Erratum.objects.get(number=1)
-    assert (erratum.slices, erratum.label, erratum.last_step.person) == ([1, 3, 4], "Tumour", list(people.values())[0])
+    assert (erratum.slices, erratum.label, erratum.last_step.person) == (
+        [1, 3, 4],
+        "Tumour",
+        people[Role.ADMINISTRATOR],
+    )
     for role in (Role.RADIOLOGIST, Role.ANNOTATOR):
         for decision in ("accept", "decline"):
             answer = browsers[role].post(page_at("erratum-page", 1), {"decision": decision, "words": "x"})
