@@ -8,10 +8,12 @@ Volumes that are zero everywhere are left out, and are counted: all empty masks 
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json
+from datasets.progress import Progress
 from datasets.release.comparing.opened import OpenedRelease
 from datasets.release.correcting.held_volumes import HeldVolume, volumes_of_case, volumes_of_manifest
 from datasets.release.manifest import Manifest
@@ -85,7 +87,11 @@ class Absence:
 
     def encode(self) -> bytes:
         """The bytes of the proof."""
-        value: dict[str, Any] = {
+        return canonical_json(self.as_dict())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
             "schema": SCHEMA,
             "method": _METHOD,
             "version": self.version,
@@ -98,7 +104,6 @@ class Absence:
             "found": [{"here": _plain(each.here), "withdrawn": _plain(each.withdrawn)} for each in self.met],
             "unread": list(self.unread),
         }
-        return canonical_json(value)
 
 
 @dataclass(frozen=True)
@@ -152,6 +157,32 @@ def absence_from(manifest: Manifest, sought: Sought) -> Absence:
     version = f"{manifest.name}-{manifest.version}"
     held = list(volumes_of_manifest(version, manifest.cases))
     return compared(version, manifest.release_digest, held, sought)
+
+
+def read_absence(former: Path, version: Path, *, progress: Progress = lambda done, total: None) -> Absence:
+    """Looks for the cases that a version names as withdrawn, by reading the files of both versions.
+
+    Args:
+        former: The folder of a version that holds the cases.
+        version: The folder of the version.
+        progress: Called after each case of the version.
+
+    Raises:
+        RejectedInput: A folder is none of a release (``release-missing``), its lists cannot be believed
+            (``release-unsound``), a file of the version is not as it is listed (``file-changed``, ``file-missing``), or
+            the former version holds none of the cases (``withdrawn-unknown``).
+    """
+    before, now = OpenedRelease.in_folder(former), OpenedRelease.in_folder(version)
+    gone = {case.case for case in before.manifest.cases} & set(now.manifest.withdrawn)
+    if not gone:
+        message = "The version names no case as withdrawn that the former one holds."
+        raise RejectedInput("withdrawn-unknown", message, remedy="Give the former version first, then the new one.")
+    held: list[HeldVolume] = []
+    for done, case in enumerate(now.manifest.cases, start=1):
+        held += volumes_of_case(now, case, anew=True)
+        progress(done, len(now.manifest.cases))
+    name = f"{now.version.name}-{now.version.version}"
+    return compared(name, now.version.digest, held, sought_in([before], gone, anew=True))
 
 
 def compared(version: str, digest: str, held: Collection[HeldVolume], sought: Sought) -> Absence:

@@ -63,7 +63,15 @@ OF_ALL = {
 """Commands about all studies, or one that is named; each has a test of its own."""
 
 OF_FILES = {
-    *("verify_release", "compare_releases", "convert_export", "deidentify_studies", "segment_volume", "evaluate_model"),
+    *(
+        "verify_release",
+        "verify_withdrawal",
+        "compare_releases",
+        "convert_export",
+        "deidentify_studies",
+        "segment_volume",
+        "evaluate_model",
+    ),
     *("report_models", "freeze_external", "export_bundle", "import_bundle", "register_model"),
     *(
         "simulate_annotators",

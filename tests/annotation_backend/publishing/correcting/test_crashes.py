@@ -26,7 +26,7 @@ from tests.datasets.support.crashes import Crash, crash_at, file_operations
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
-BUILDS_OWN, AFTERWARDS, NEAR = 40, 48, 6
+BUILDS_OWN, AFTERWARDS, NEAR = 90, 48, 8
 """Of the operations of a build, which tests/datasets/release/test_crashes.py goes through one by one, every so many; of
 the last so many, which lay files beside the releases, every so many."""
 
