@@ -17,7 +17,17 @@ from annotation_backend.cases.ingesting.former_patients import carry_over
 from annotation_backend.cases.ingesting.known_masks import forget, known_masks
 from annotation_backend.cases.ingesting.pseudonyms import next_code, patient_of, pseudonym_of
 from annotation_backend.cases.ingesting.run_values import IngestReport, PublishedSource, naming, position_of
-from annotation_backend.cases.models import Case, ImportedMask, Ingest, IngestOutcome, IngestPatient, Patient, Series
+from annotation_backend.cases.models import (
+    Case,
+    ImportedMask,
+    Ingest,
+    IngestOutcome,
+    IngestPatient,
+    Patient,
+    Series,
+    Withdrawal,
+)
+from annotation_backend.cases.withdrawal import require_not_withdrawn, withdrawn_again
 from annotation_backend.cases.workers.pairs import (
     PairTask,
     StoredMask,
@@ -175,6 +185,9 @@ class _Run:
         self._note(pair.reference, outcome, case=known, findings=[*pair.findings, finding])
 
     def _tasks_of(self, pair: "PatientImages", scratch: Path) -> Iterator[PairTask]:
+        if Withdrawal.objects.filter(patient=_patient_if_known(self._study, pair)).exists():
+            self.refuse(pair, withdrawn_again(pair.reference))
+            return
         known = _known(self._study, pair)
         if known is not None:
             masks = list(ImportedMask.objects.filter(series__case=known).select_related("series__case"))
@@ -290,6 +303,10 @@ def _known(study: Study, pair: "PatientImages") -> Case | None:
     return next(fuller, None)
 
 
+def _patient_if_known(study: Study, pair: "PatientImages") -> Patient | None:
+    return Patient.objects.filter(study=study, pseudonym=pseudonym_of(pair.patient_key)).first()
+
+
 def _has_required(case: Case, pair: "PatientImages") -> bool:
     """Whether a case has the same required images: only optional ones differ."""
     required = {(role, choice.source_sha256) for role, choice in pair.chosen.items() if role in pair.protocol.required}
@@ -312,6 +329,7 @@ def _make_case(study: Study, pair: "PatientImages", stored: StoredPair, *, is_re
     """Makes the case's records and moves its folder in, in one short transaction."""
     patient = patient_of(study, pair.patient_key)
     with transaction.atomic():
+        require_not_withdrawn(Patient.objects.select_for_update().get(pk=patient.pk))
         case = Case.objects.create(
             study=study,
             code=next_code(study, Case),

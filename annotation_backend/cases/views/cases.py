@@ -93,6 +93,7 @@ def patient_page(request: HttpRequest, study: Study, code: str) -> HttpResponse:
         ],
         "cases": patient.cases.filter(is_rehearsal=False).prefetch_related("exclusions"),
         "may_choose": may(request, Role.DATA_MANAGER),
+        "is_withdrawn": hasattr(patient, "withdrawal"),
     }
     return render(request, "cases/patient.html", context, status=status)
 
