@@ -14,6 +14,7 @@ from annotation_backend.cases.models import (
     RegistrationRedo,
     RegistrationVerdict,
     VerdictOfRegistration,
+    Withdrawal,
 )
 from annotation_backend.history.models import PULSES, Event, EventKind
 from annotation_backend.inference.models import SessionPrompt
@@ -28,7 +29,7 @@ from annotation_backend.labeling.models import (
     SettingsChange,
 )
 from annotation_backend.learning.models import AskedBy, Retraining, TrainingAsk
-from annotation_backend.publishing.models import Release
+from annotation_backend.publishing.models import ErratumStep, Release
 from annotation_backend.registry.models import Promotion, PromptKind
 from annotation_backend.review.models import Comment, EndReason, Review, Verdict, VerdictEnd
 from annotation_backend.stages.models import Assignment, AssignmentState, StageState, Transition
@@ -161,6 +162,11 @@ SOURCES: Sequence[Source] = (
            lambda why: f"Training asked for by {AskedBy(why).label}", "person", extra=("why",)),
     Source("release", "Releases", Release, "created", "study",
            lambda name, version: f"Release {name} {version} built", extra=("name", "version")),
+    Source("erratum", "Errata", ErratumStep, "created", "erratum__study",
+           lambda number, state: f"Erratum {number} {state}", "person", "erratum__case",
+           extra=("erratum__number", "state")),
+    Source("withdrawal", "Withdrawn patients", Withdrawal, "created", "patient__study",
+           lambda code: f"Patient {code} withdrawn", "person", extra=("patient__code",)),
 )  # fmt: skip
 """Of records that were made at the same moment, those of an earlier source come first."""
 

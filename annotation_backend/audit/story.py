@@ -9,7 +9,7 @@ from django.db.models.functions import TruncDate
 
 from annotation_backend.cases.models import Case, VerdictOfRegistration, title_of
 from annotation_backend.labeling.models import Annotation, Correction
-from annotation_backend.publishing.models import ReleasedCase
+from annotation_backend.publishing.models import ErratumStep, ReleasedCase
 from annotation_backend.review.models import Review, Verdict
 from annotation_backend.stages.models import Assignment, AssignmentState, StageState, Transition
 
@@ -65,9 +65,12 @@ def _registered(case: Case) -> Iterator[Step]:
 
 
 def _released(case: Case) -> Iterator[Step]:
-    """Releases that hold it, and what each calls it."""
+    """Releases that hold it, what each calls it, and faults that their readers found."""
     for row in ReleasedCase.objects.filter(case=case).select_related("release"):
         yield Step(row.release.created, f"In release {row.release} as {row.code}")
+    for step in ErratumStep.objects.filter(erratum__case=case).select_related("erratum", "release"):
+        where = f" in {step.release}" if step.release else ""
+        yield Step(step.created, f"Erratum {step.erratum.number} {step.state}{where}", step.person_id, step.words)
 
 
 def _exclusions(case: Case) -> Iterator[Step]:

@@ -5,7 +5,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from annotation_backend.accounts.models import Role, User
-from annotation_backend.cases.models import Case, Exclusion, Slice
+from annotation_backend.cases.models import Case, Exclusion, Slice, Withdrawal
 from annotation_backend.cases.signals import case_excluded, case_taken_back
 from annotation_backend.studies.people import has_role_in
 from datasets.errors import RejectedInput
@@ -49,10 +49,14 @@ def take_back(case: Case, *, person: User | None = None) -> None:
     """Brings an excluded case back; its pictures get new addresses, the former ones stay closed.
 
     Raises:
-        RejectedInput: The case is not excluded (``case-not-excluded``).
+        RejectedInput: The case is not excluded (``case-not-excluded``), or its patient was withdrawn, which is for good
+            (``patient-withdrawn``).
     """
     with transaction.atomic():
         locked = Case.objects.select_for_update().get(pk=case.pk)
+        if Withdrawal.objects.filter(patient=locked.patient_id).exists():
+            message = f"The patient of {case.code} was withdrawn, for good."
+            raise RejectedInput("patient-withdrawn", message, remedy="Nothing: no case of theirs is used again.")
         ended = Exclusion.objects.filter(case=case, ended__isnull=True).update(ended=timezone.now(), ended_by=person)
         if not ended:
             raise RejectedInput("case-not-excluded", f"{case.code} is not excluded.", remedy="Nothing needs doing.")

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import Case as Choice
-from django.db.models import Count, Exists, Max, OuterRef, QuerySet, Value, When
+from django.db.models import Count, Exists, OuterRef, QuerySet, Value, When
 from django.template.loader import render_to_string
 from django.utils import timezone
 
@@ -115,10 +115,7 @@ def cohort(
         source: Gives the address of a case's small picture of a kind; None for the pages' own addresses.
         only: Keys of the cases that are listed; None for all. The numbers are of all in any case.
     """
-    of_study = IngestPatient.objects.filter(ingest__study=study)
-    last_seen = IngestPatient.objects.filter(
-        pk__in=of_study.order_by().values("patient").annotate(newest=Max("pk")).values("newest")
-    ).select_related("patient")
+    last_seen = IngestPatient.objects.filter(ingest__study=study).newest().select_related("patient")
     cases = reported_cases(study).select_related("study", "patient")
     cases = cases.prefetch_related("registrations", "series__case__study", "exclusions", "damages")
     cases = cases.annotate(has_pictures=Exists(Slice.objects.filter(case=OuterRef("pk"))))
@@ -136,7 +133,7 @@ def cohort(
         verdicts={label: verdicts[value] for value, label in _VERDICTS if value in verdicts},
         sources=published_sources(study),
         cases=[_report_case(case, said.get(case.pk), source or _page_source) for case in cases],
-        without_case=list(without.order_by("patient__code")),
+        without_case=list(without.order_by("patient__code", "visit")),
     )
 
 

@@ -17,5 +17,8 @@ case_opened = Signal()
 case_excluded = Signal()
 """A `case` was excluded just now; sent inside the transaction that says so."""
 
+patient_withdrawn = Signal()
+"""A patient was withdrawn just now (`withdrawal`), and all cases excluded; sent inside the transaction of both."""
+
 case_taken_back = Signal()
 """A `case` is in use again; sent inside the transaction that says so."""

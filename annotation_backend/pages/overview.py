@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import (
@@ -83,11 +83,10 @@ class Overview:
     @cached_property
     def undecided(self) -> list[Patient]:
         """Patients of whose series a person has to choose, in the order of their codes."""
-        newest = IngestPatient.objects.filter(ingest__study=self.study).order_by().values("patient")
-        rows = IngestPatient.objects.filter(pk__in=newest.annotate(newest=Max("pk")).values("newest"))
+        rows = IngestPatient.objects.filter(ingest__study=self.study).newest()
         waiting = rows.filter(outcome=IngestOutcome.UNDECIDED, patient__cases__isnull=True)
         asked = waiting.select_related("patient", "ingest").prefetch_related("patient__chosen_series")
-        return [row.patient for row in asked.order_by("patient__code") if not _is_chosen(row)]
+        return list(dict.fromkeys(row.patient for row in asked.order_by("patient__code") if not _is_chosen(row)))
 
     @property
     def release_count(self) -> int:

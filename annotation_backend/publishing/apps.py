@@ -8,3 +8,7 @@ class PublishingConfig(AppConfig):
 
     name = "annotation_backend.publishing"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Connects the receivers."""
+        from annotation_backend.publishing import reactions  # noqa: F401

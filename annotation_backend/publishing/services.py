@@ -26,7 +26,10 @@ from annotation_backend.publishing.contents.versions import (
     to_take_over,
     versions_before,
 )
-from annotation_backend.publishing.models import Release, ReleasedCase
+from annotation_backend.publishing.correcting.beside_releases import tell_of_new
+from annotation_backend.publishing.correcting.marking import mark_corrected, not_corrected, reasons_for
+from annotation_backend.publishing.correcting.withdrawn import proof_for, withdrawals_of
+from annotation_backend.publishing.models import Erratum, Release, ReleasedCase
 from annotation_backend.publishing.stored_release import remember, seen_manifest
 from annotation_backend.review.approvals import approved_reviews, lock_approvals, why_unapproved
 from annotation_backend.review.models import Review
@@ -36,6 +39,8 @@ from datasets.finding import Finding, Level
 from datasets.part_folder import remove_remains
 from datasets.progress import Progress
 from datasets.release.build import WrittenRelease, check_release, written_release
+from datasets.release.correcting.absence import Absence, require_absent
+from datasets.release.correcting.beside import CHANGES
 from datasets.release.release_case import ReleaseCase
 from datasets.release.settings import ReleaseSettings, by_protocol
 from datasets.release.verify import VerificationReport, verify_release
@@ -54,12 +59,16 @@ class BuiltRelease:
         report: Of its verification right after the build.
         findings: On cases that left it meanwhile or that consent keeps out, and on folders without a record.
         taken_over: How many of its cases share the files of an earlier version.
+        corrected: The errata that it puts right.
+        absence: Proof that nobody withdrawn is in it; None where nobody was withdrawn.
     """
 
     release: Release
     report: VerificationReport
     findings: tuple[Finding, ...] = ()
     taken_over: int = 0
+    corrected: tuple[Erratum, ...] = ()
+    absence: Absence | None = None
 
 
 @dataclass(frozen=True)
@@ -121,7 +130,9 @@ def publish_release(
     for _ in range(MOST_BUILDS):
         frozen = _freeze(study, chosen, release_settings, selection=selection, progress=progress_of())
         if isinstance(frozen, BuiltRelease):
-            return replace(frozen, findings=(*findings, *_unrecorded(study)))
+            tell_of_new(frozen.release, frozen.absence)
+            found = (*findings, *not_corrected(frozen.release), *_unproven(frozen.absence), *_unrecorded(study))
+            return replace(frozen, findings=found)
         findings += [_case_left(code, why) for code, why in frozen.items()]
         chosen = {code: case for code, case in chosen.items() if code not in frozen}
         if not chosen:
@@ -147,10 +158,12 @@ def completed(study: Study, release_settings: ReleaseSettings, chosen: Chosen) -
     """
     name, version = release_settings.name, release_settings.version
     left = {*release_settings.withdrawn, *left_since(versions_before(study, name, version))}
+    keys = dict(Case.objects.filter(code__in=list(chosen)).values_list("pk", "code"))
     return replace(
         by_protocol(release_settings, study.protocol),
         follows=followed(study, name, version),
         withdrawn=tuple(sorted(left)),
+        reasons=reasons_for(name, version, {key: chosen[code].code for key, code in keys.items()}),
         learned_folds=learned_folds(study, {code: case.code for code, case in chosen.items()}),
     )
 
@@ -223,23 +236,36 @@ def _freeze(
     whole_settings = completed(study, release_settings, chosen)
     earlier = to_take_over(study, release_settings.name, release_settings.version)
     seen = seen_manifest(earlier) if earlier else None
+    before = versions_before(study, release_settings.name, release_settings.version)
     written_to = written_release(
-        list(chosen.values()), whole_settings, folder, earlier=earlier.path if earlier else None, progress=progress
+        list(chosen.values()),
+        whole_settings,
+        folder,
+        earlier=earlier.path if earlier else None,
+        former=before[-1].path if before else None,
+        progress=progress,
     )
     with written_to as written, one_at_a_time(folder):
         was_there = written.target.exists()
+        gone = withdrawals_of(study)
+        if absence := proof_for(study, written.part):
+            require_absent(absence)
         try:
             with transaction.atomic():
+                Study.objects.select_for_update().get(pk=study.pk)  # whoever withdraws a patient waits
                 if left := _left(chosen, selection):
                     return left
+                if withdrawals_of(study) != gone or completed(study, release_settings, chosen) != whole_settings:
+                    return {}  # somebody left, or an erratum came, meanwhile
                 release = _record(study, written, chosen)
+                corrected = mark_corrected(release)
         except BaseException:
             if not was_there:
                 shutil.rmtree(written.target, ignore_errors=True)
             raise
     report = verify_release(release.path, expected_digest=release.digest, seen=seen)
     remember(release, report)
-    return BuiltRelease(release, report, taken_over=written.taken_over)
+    return BuiltRelease(release, report, taken_over=written.taken_over, corrected=tuple(corrected), absence=absence)
 
 
 def _left(chosen: Chosen, selection: CaseSelection) -> dict[str, str]:
@@ -281,10 +307,19 @@ def _unrecorded(study: Study) -> Iterator[Finding]:
     """Folders without a record: a build was killed in the moment between both, or the database is an older one."""
     recorded = {Path(folder).name for folder in Release.objects.filter(study=study).values_list("folder", flat=True)}
     for folder in sorted(releases_folder(study).iterdir()):
-        if folder.is_dir() and not folder.name.startswith(".") and folder.name not in recorded:
+        is_of_a_release = not folder.name.startswith(".") and folder.suffix != CHANGES
+        if folder.is_dir() and is_of_a_release and folder.name not in recorded:
             message = f"The release folder {folder.name} has no record."
             remedy = "Build that version again, which records it; where that is refused and nobody has it, remove it."
             yield Finding(Level.WARNING, "release-unrecorded", message, remedy)
+
+
+def _unproven(absence: Absence | None) -> Iterator[Finding]:
+    """An earlier version that is not whole any more: what only it held of a withdrawn patient was not looked for."""
+    if absence is not None and not absence.is_proven:
+        message = f"It could not be proven that nobody withdrawn is in it: {', '.join(absence.unread)} cannot be read."
+        remedy = "Restore the folder from the backup, and build this version again, which makes the proof anew."
+        yield Finding(Level.WARNING, "withdrawal-unproven", message, remedy)
 
 
 def _case_left(code: str, why: str) -> Finding:

@@ -9,9 +9,13 @@ from django.views.decorators.http import require_GET, require_safe
 
 from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.permissions import signed_in_user
+from annotation_backend.cases.exclusion import CaseClosed
 from annotation_backend.cases.stored.digests import DamagedFile
 from annotation_backend.history.models import EventKind
 from annotation_backend.history.recording import record
+from annotation_backend.publishing.correcting.beside_releases import file_beside, pictures_of_changes
+from annotation_backend.publishing.correcting.listed import errata_of
+from annotation_backend.publishing.correcting.withdrawn import withdrawn_in
 from annotation_backend.publishing.downloads import (
     Download,
     offered_parts,
@@ -24,8 +28,12 @@ from annotation_backend.publishing.models import Release
 from annotation_backend.publishing.ranges import Part, part_asked_for
 from annotation_backend.publishing.stored_release import card_of
 from annotation_backend.studies.models import Study
-from annotation_backend.studies.pages import study_page
+from annotation_backend.studies.pages import may, study_page
 from datasets.archives.zip_writing import Archive
+from datasets.release.correcting.beside import Beside
+
+READERS = (Role.DATA_MANAGER, Role.RADIOLOGIST)
+"""Roles that see the images of releases."""
 
 DOWNLOADS_AT_ONCE = 6
 """Most downloads at once in one process: each holds one of its 16 threads until the last byte is taken."""
@@ -41,7 +49,9 @@ places = threading.BoundedSemaphore(DOWNLOADS_AT_ONCE)
 def release_list(request: HttpRequest, study: Study) -> HttpResponse:
     """All releases of the study, the newest first."""
     releases = Release.objects.filter(study=study).prefetch_related("cases")
-    return render(request, "publishing/releases.html", {"releases": releases})
+    return render(
+        request, "publishing/releases.html", {"releases": releases, "may_withdraw": may(request, Role.DATA_MANAGER)}
+    )
 
 
 @study_page()
@@ -49,28 +59,37 @@ def release_list(request: HttpRequest, study: Study) -> HttpResponse:
 def release_page(request: HttpRequest, study: Study, pk: int) -> HttpResponse:
     """One release with its dataset card; where its files are damaged, the damage instead."""
     release = get_object_or_404(Release, study=study, pk=pk)
+    may_read = may(request, *READERS)
+    context: dict[str, object] = {
+        "release": release,
+        "errata": errata_of(release),
+        "withdrawn": sorted(withdrawn_in(release)),
+        "has_proof": file_beside(release, Beside.PROOF) is not None,
+        "pictures": pictures_of_changes(release) if may_read else [],
+        "may_read": may_read,
+    }
     try:
-        context = {"release": release, "card": card_of(release), "parts": offered_parts(release)}
+        context |= {"card": card_of(release), "parts": offered_parts(release), "former": version_before(release)}
     except DamagedFile as error:
-        return render(request, "publishing/release.html", {"release": release, "damage": error}, status=409)
-    return render(request, "publishing/release.html", {**context, "former": version_before(release)})
+        return render(request, "publishing/release.html", {**context, "damage": error}, status=409)
+    return render(request, "publishing/release.html", context)
 
 
-@study_page(Role.DATA_MANAGER, Role.RADIOLOGIST)
+@study_page(*READERS)
 @require_safe
 def download(request: HttpRequest, study: Study, pk: int) -> HttpResponseBase:
     """The release's folder as one ZIP, its files stored as they are; any bytes of it, so that a broken one goes on."""
     return _answered(request, get_object_or_404(Release, study=study, pk=pk), whole_of)
 
 
-@study_page(Role.DATA_MANAGER, Role.RADIOLOGIST)
+@study_page(*READERS)
 @require_safe
 def download_part(request: HttpRequest, study: Study, pk: int, number: int) -> HttpResponseBase:
     """One of the ZIPs of a size into which a large release is divided; each opens by itself."""
     return _answered(request, get_object_or_404(Release, study=study, pk=pk), lambda release: part_of(release, number))
 
 
-@study_page(Role.DATA_MANAGER, Role.RADIOLOGIST)
+@study_page(*READERS)
 @require_safe
 def download_patch(request: HttpRequest, study: Study, pk: int) -> HttpResponseBase:
     """The ZIP that makes this version of the one before."""
@@ -79,6 +98,7 @@ def download_patch(request: HttpRequest, study: Study, pk: int) -> HttpResponseB
 
 def _answered(request: HttpRequest, release: Release, wanted: Callable[[Release], Download | None]) -> HttpResponseBase:
     """The answer to a download, as long as there is a place for it."""
+    _require_nobody_withdrawn(release)
     if request.method == "GET" and request.headers.get("Range", "bytes=0-").startswith("bytes=0-"):
         detail = {"release": str(release)[:60]}
         record(EventKind.RELEASE_DOWNLOADED, signed_in_user(request), study=release.study, detail=detail)
@@ -92,6 +112,20 @@ def _answered(request: HttpRequest, release: Release, wanted: Callable[[Release]
     except BaseException:
         place.close()
         raise
+
+
+def _require_nobody_withdrawn(release: Release) -> None:
+    """Refuses to give away what was withdrawn; the folder stays as it is, for whoever has to prove what was in it.
+
+    Raises:
+        CaseClosed: ``release-withdrawn``.
+    """
+    if gone := withdrawn_in(release):
+        raise CaseClosed(
+            "release-withdrawn",
+            f"{release} holds {len(gone)} case(s) that were withdrawn, and is given away no more.",
+            remedy="Take the next version; who has this one finds in its tombstone what to delete.",
+        )
 
 
 def _sent(

@@ -56,6 +56,28 @@ def end_what_changed(case: Case) -> VerdictEnd | None:
     return end if is_new else None
 
 
+def end_by_erratum(case: Case, *, why: str) -> VerdictEnd | None:
+    """Ends the approval of a case that a reader of a release found to be wrong; its last stage is opened again.
+
+    Must run in a transaction that holds the case's lock.
+
+    Args:
+        case: The case.
+        why: Which erratum, for the case's story.
+
+    Returns:
+        The end; None where no approval holds: the case is under review already.
+    """
+    review = latest_review(case)
+    if review is None or not review.holds_approval:
+        return None
+    end = VerdictEnd.objects.create(review=review, reason=EndReason.ERRATUM)
+    reopen_tasks(case, seen_now(case).standing)
+    reopen(case, why=why)
+    logger.info("%s", end)
+    return end
+
+
 def _ask_again(row: CaseStage, now: Seen) -> None:
     """Ends the other verdicts of a stage that waits for more readers, and has each reader give theirs anew."""
     for one in Review.objects.filter(row=row).select_related("reviewer", "end"):

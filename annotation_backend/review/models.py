@@ -80,6 +80,7 @@ class EndReason(models.TextChoices):
     SEQUENCE = "sequence", "another sequence is drawn on now"
     SAVES = "saves", "what was drawn has changed"
     OWN = "own", "who gave it drew in the mask"
+    ERRATUM = "erratum", "a reader of a release reported a fault in it"
     UNPROVEN = "unproven", "it was given before verdicts were bound to what was looked at; look again"
 
 

@@ -4,7 +4,8 @@
 
 Two releases are built of the prepared STS collection: T1 alone, and PET, CT and T1 of a few patients, the CT of one of
 whom is missing; both are exported into every format. A third is made of the raw DICOM series beside them, and its
-masks are exported onto these very series. Programs that are not there are named as not tried: nnU-Net
+masks are exported onto these very series. Each release is described, verified by its own `verify.py`, and comes back
+through our own importers, as every export does. Programs that are not there are named as not tried: nnU-Net
 (`MASKLOOP_NNUNET`), node with @cornerstonejs/adapters (`MASKLOOP_NODE_MODULES`), the BIDS validator (`--bids`) and
 TorchIO (installed beside this). Prints a table; exit status 1 if a program finds a fault.
 """
@@ -16,6 +17,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +42,7 @@ from tests.datasets.release.exports.readers import READERS
 from tests.datasets.release.exports.test_nnunet import CHECK
 
 READ_SEG = Path(__file__).parents[2] / "tests" / "datasets" / "release" / "exports" / "read_seg.mjs"
+_MOST_SECONDS = 60
 EXPORTS = {
     **{name: (name, {}) for name in ("nnunet", "decathlon", "monai", "mstt-199")},
     **{f"dicom-seg {form}": ("dicom-seg", {"segments": form}) for form in SegmentForm},
@@ -94,7 +98,9 @@ def exported(source: ReleaseSource, out: Path) -> dict[str, Path]:
 def outcomes(source: ReleaseSource, folders: dict[str, Path], *, bids: str) -> Iterator[Outcome]:
     """Every program on every export of a release."""
     title = source.title
+    yield _of_verify(source)
     yield _of_bids(source, bids)
+    yield _of_croissant(source)
     yield _of_nnunet(folders["nnunet"], title)
     yield _of_datalists(source, folders)
     for name in READERS:
@@ -115,6 +121,31 @@ def _of_bids(source: ReleaseSource, program: str) -> Outcome:
     errors = [issue for issue in issues if issue["severity"] == "error"]
     codes = sorted({issue["code"] for issue in issues})
     return Outcome("bids-validator-deno", source.title, f"{len(errors)} errors; {' '.join(codes)}", bool(errors))
+
+
+def _of_verify(source: ReleaseSource) -> Outcome:
+    """The script inside the release, with Python alone."""
+    done = ran(sys.executable, "-I", "-S", source.folder / "verify.py")
+    return Outcome("verify.py", source.title, done.stderr.strip().splitlines()[-1], done.returncode != 0)
+
+
+def _of_croissant(source: ReleaseSource) -> Outcome:
+    """Validation, and the first record of each record set."""
+    import mlcroissant
+
+    begun = time.monotonic()
+    dataset = mlcroissant.Dataset(source.folder / "croissant.json")
+    issues = dataset.metadata.issues
+    slowest, empty = 0.0, 0
+    for records in dataset.metadata.record_sets:
+        started = time.monotonic()
+        empty += next(iter(dataset.records(records.uuid)), None) is None
+        slowest = max(slowest, time.monotonic() - started)
+    said = f"{len(issues.errors)} errors, {len(issues.warnings)} warnings; a record of each of "
+    said += f"{len(dataset.metadata.record_sets)} record sets, the slowest in {slowest:.1f} s"
+    return Outcome(
+        "mlcroissant", source.title, said, bool(issues.errors) or empty > 0 or time.monotonic() - begun > _MOST_SECONDS
+    )
 
 
 def _of_nnunet(folder: Path, title: str) -> Outcome:
@@ -258,24 +289,37 @@ def _series(folder: Path) -> DicomSeries:
 
 def _of_importers(source: ReleaseSource, folders: dict[str, Path]) -> Iterator[Outcome]:
     """Our own importers of published datasets: layout, cases, masks."""
-    by_code = {case.code: case for case in source.cases}
-    for folder in (source.folder, folders["nnunet"] / "raw", folders["decathlon"]):
-        found = recognised(FileTree.of(folder))
-        faults = 0
-        for case in found.dataset.cases:
-            mask = read_mask(found.tree.file(case.masks[0].path))
-            same = as_ras(Volume(mask.data, mask.grid))
-            expected = _labels(source, by_code[case.case])
-            faults += not (same.grid.matches(expected.grid) and np.array_equal(same.data, expected.data))
-            for image in case.images:
-                role = "ct" if image.name == "CT" else image.name
-                data = as_ras(read_volume(found.tree.file(image.path), channel=image.channel)).data
-                faults += not np.array_equal(data, as_ras(source.volume(by_code[case.case], role)).data)
-        said = f"{len(found.dataset.cases)} cases, {faults} images or masks with other voxels"
-        yield Outcome(f"import_dataset, {found.layout.name}", source.title, said, bool(faults))
+    places = {"release": source.folder, "nnunet": folders["nnunet"] / "raw", "decathlon": folders["decathlon"]}
+    places |= {f"dicom-seg {form}": folders[f"dicom-seg {form}"] for form in SegmentForm}
+    for name, folder in places.items():
+        with tempfile.TemporaryDirectory() as scratch:
+            yield _of_importer(source, name, folder, Path(scratch))
     found = recognised(FileTree.of(folders["mstt-199"]))
     said = f"{len(found.dataset.cases)} cases, {len(list(found.dataset.masks))} masks"
     yield Outcome(f"import_dataset, {found.layout.name}", source.title, said, found.layout.name != "mstt-199")
+
+
+def _of_importer(source: ReleaseSource, name: str, folder: Path, scratch: Path) -> Outcome:
+    """The voxels of one layout against the release's; a derived series has 16 bits for numbers with fractions."""
+    by_code = {case.code: case for case in source.cases}
+    found = recognised(FileTree.of(folder))
+    tree, dataset = found.tree, found.dataset
+    if found.layout.prepare is not None:
+        tree, dataset = found.layout.prepare(tree, dataset, scratch)
+    share, images, faults = (1 / 65000 if name.startswith("dicom") else 0.0), 0, 0
+    for case in dataset.cases:
+        mask = read_mask(tree.file(case.masks[0].path))
+        same, expected = as_ras(Volume(mask.data, mask.grid)), _labels(source, by_code[case.case])
+        faults += not (same.grid.matches(expected.grid) and np.array_equal(same.data, expected.data))
+        for image in case.images:
+            role = "ct" if image.name == "CT" else image.name
+            data = as_ras(read_volume(tree.file(image.path), channel=image.channel)).data
+            wanted = as_ras(source.volume(by_code[case.case], role)).data
+            off = float(np.abs(np.subtract(data, wanted, dtype=np.float64)).max())
+            faults += off > share * float(np.abs(wanted).max())
+            images += 1
+    said = f"{len(dataset.cases)} cases, {images} images; {faults} images or masks with other voxels"
+    return Outcome(f"import_dataset, {name}", source.title, said, bool(faults) or not dataset.cases)
 
 
 def _on_their_series(dicom: Path, out: Path) -> Iterator[Outcome]:

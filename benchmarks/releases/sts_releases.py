@@ -13,12 +13,24 @@ from datasets.image.mask import DEFAULT_LABELS, OEDEMA, TUMOUR, Mask
 from datasets.image.resample import resample_volume
 from datasets.release.build import ReleaseCase, ReleaseRole, ReleaseSettings, build_release
 from datasets.release.codes import case_code, patient_code
+from datasets.release.publication import Creator, Publication
 from datasets.study.case import QualityScore
 
 CITATIONS = (
     "Vallières et al. 2015, doi 10.7937/K9/TCIA.2015.7GO2GSKS",
     "Vallières et al. 2015, Phys. Med. Biol. 60:5471, doi 10.1088/0031-9155/60/14/5471",
     "Clark et al. 2013, doi 10.1007/s10278-013-9622-7",
+)
+PUBLICATION = Publication(
+    title="Soft-tissue sarcomas with FDG-PET/CT and MRI, as a release",
+    creators=tuple(
+        Creator(name, is_institution=False)
+        for name in ("Vallières, Martin", "Freeman, Carolyn R.", "Skamene, Sonia R.", "El Naqa, Issam")
+    ),
+    publisher="The Cancer Imaging Archive",
+    published="2015",
+    address="https://doi.org/10.7937/K9/TCIA.2015.7GO2GSKS",
+    keywords=("soft-tissue sarcoma", "MRI", "PET-CT"),
 )
 _FILES = {"t1": "MR_T1", "ct": "CT", "pet": "PET"}
 _MIXED = (1, 2, 3, 7)
@@ -127,5 +139,6 @@ def _built(
         labels=labels,
         citations=CITATIONS,
         masks_made_by="The publishers of the collection.",
+        publication=PUBLICATION,
     )
     return build_release(cases, settings, out / "releases").folder

@@ -148,7 +148,7 @@ def _role_of_file(
     """The role of a volume file's mask, None where it names none, or a finding where it belongs to none of them."""
     roles = [mask.named_role] if mask.named_role is not None else list(chosen)
     fitting = [role for role in roles if role in chosen and not contradict(mask.made_by, chosen[role].made_by)]
-    visits = {found.made_by.get("ses", "") for found in series if found.dicom is None}
+    visits = {found.visit for found in series if found.dicom is None}
     if mask.other_image or not fitting:
         return None, _of_other_series(mask, protocol, who)
     if len(visits) > 1 and "ses" not in mask.made_by:

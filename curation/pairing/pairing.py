@@ -3,6 +3,7 @@
 A wrong choice costs more than a question: images are chosen only where they lead all others by `MARGIN` points.
 Otherwise the patient is named in a finding, with every candidate and its points, and a person chooses. A person's
 choice stands, whatever the points. An optional image that is missing or unclear is left out, and the case goes on.
+Where a dataset tells several cases of a patient apart, each is chosen for by itself.
 """
 
 from collections.abc import Mapping
@@ -46,31 +47,53 @@ def pair_series(scan: FolderScan, *, protocol: Protocol, choices: Choices | None
         choices: Patient key to role to the reference of the series that a person chose. Such a series is taken
             whatever its points, unless it is no sound stack of slices; where it is absent the patient gets no case and
             the finding ``choice-absent``. It overrides `cases.csv`. Patients who are not in the folder are ignored,
-            so all stored choices may be given.
+            so all stored choices may be given; of a patient's several cases it is about the one that has the series.
     """
-    patients = [_Patient(scan, key, protocol, choices or {}) for key in scan.patient_keys]
+    patients = [one for key in scan.patient_keys for one in _cases_of(scan, key, protocol, choices or {})]
     pairs = tuple(one.images for one in patients if one.images is not None)
     findings = [finding for one in patients for finding in one.findings]
     return Pairing(pairs, tuple(findings), tuple(one.summary() for one in patients))
 
 
-class _Patient:
-    """One patient's series, judged, and the images chosen among them."""
+def _cases_of(scan: FolderScan, patient_key: str, protocol: Protocol, choices: Choices) -> "list[_Patient]":
+    """The patient, or each of the cases that a dataset tells apart where several have all required images."""
+    visits = scan.visits_of(patient_key)
+    apart = [_Patient(scan, patient_key, protocol, choices, number) for number in range(1, len(visits) + 1)]
+    is_apart = sum(one.has_required for one in apart) > 1
+    return apart if is_apart else [_Patient(scan, patient_key, protocol, choices)]
 
-    def __init__(self, scan: FolderScan, patient_key: str, protocol: Protocol, choices: Choices) -> None:
-        self._scan = scan
+
+class _Patient:
+    """One patient's series, or those of one visit, judged, and the images chosen among them."""
+
+    def __init__(
+        self, scan: FolderScan, patient_key: str, protocol: Protocol, choices: Choices, number: int = 0
+    ) -> None:
         self._key = patient_key
         self._protocol = protocol
-        self._who = scan.patient_reference(patient_key)
+        self._number = number
+        self._who = scan.patient_reference(patient_key) + (f", visit {number}" if number else "")
         self._by_person = {**scan.choices.get(patient_key, {}), **choices.get(patient_key, {})}
-        self._judged = judge_patient([one for one in scan.series if one.patient_key == patient_key], protocol)
+        self._series = [one for one in scan.series if one.patient_key == patient_key]
+        self._masks = [mask for mask in scan.masks if mask.patient_key == patient_key]
         self._description = scan.descriptions.get(patient_key, CaseDescription())
+        self._judged = judge_patient(self._of_visit(scan) if number else self._series, protocol)
         self._anchor = protocol.drawn_role(self._description.tissue_type)
         self.findings: list[Finding] = []
+        self.has_required = False
         self.images = self._chosen_images()
         if self.images is None:
-            own = [mask for mask in scan.masks if mask.patient_key == patient_key]
-            self.findings += masks_without_series(own, [one.series for one in self._judged], self._who)
+            self.findings += masks_without_series(self._masks, self._series, self._who)
+
+    def _of_visit(self, scan: FolderScan) -> list[FoundSeries]:
+        """The visit's series; keeps its masks, words and choices only. Masks of no visit are a doubt of the first."""
+        visit = scan.visits_of(self._key)[self._number - 1]
+        own = [one for one in self._series if one.visit == visit]
+        there = {one.reference for one in own}
+        self._by_person = {role: chosen for role, chosen in self._by_person.items() if chosen in there}
+        self._masks = [mask for mask in self._masks if mask.visit == visit or (not mask.visit and self._number == 1)]
+        self._description = scan.visits[self._key, visit]
+        return own
 
     def summary(self) -> PatientSummary:
         """The rows of reports about the patient."""
@@ -81,6 +104,7 @@ class _Patient:
             considered=considered(self._judged, {choice.series.reference: role for role, choice in chosen.items()}),
             findings=(*self.findings, *(self.images.findings if self.images else ())),
             has_pair=self.images is not None,
+            visit=self._number,
         )
 
     def _chosen_images(self) -> PatientImages | None:
@@ -98,11 +122,8 @@ class _Patient:
         chosen = {role: both[role] for role in self._protocol.roles if role in both}
         anchor = {self._anchor: required[self._anchor]}
         choices |= {role: self._choice(role, {**anchor, role: one}) for role, one in optional.items()}
-        masks = [mask for mask in self._scan.masks if mask.patient_key == self._key]
         series = {role: candidate.series for role, candidate in chosen.items()}
-        assigned, said = assign_masks(
-            masks, [one.series for one in self._judged], series, protocol=self._protocol, who=self._who
-        )
+        assigned, said = assign_masks(self._masks, self._series, series, protocol=self._protocol, who=self._who)
         return PatientImages(
             reference=self._who,
             patient_key=self._key,
@@ -116,7 +137,8 @@ class _Patient:
     def _required(self) -> Chosen | None:
         """The required images that fit together; None where there are none, with the reason among the findings."""
         usable = {role: self._candidates(role) for role in self._protocol.required}
-        if not all(usable.values()):
+        self.has_required = all(usable.values())
+        if not self.has_required:
             return None
         best = fit_together(usable, self._protocol, self._anchor, self._who)
         if not isinstance(best, Finding):

@@ -137,6 +137,7 @@ class PatientSummary:
         considered: Every image series, in the order of the files.
         findings: Why there is no case, or warnings about it.
         has_pair: Whether the patient has every required image.
+        visit: Number, from 1, among the patient's cases where a dataset tells several apart; 0 for the whole patient.
     """
 
     reference: str
@@ -144,6 +145,7 @@ class PatientSummary:
     considered: tuple[ConsideredSeries, ...]
     findings: tuple[Finding, ...]
     has_pair: bool
+    visit: int = 0
 
     @property
     def is_question(self) -> bool:

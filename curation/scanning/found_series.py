@@ -67,6 +67,11 @@ class FoundSeries:
         return digest if self.channel is None else sha256_of_bytes(f"{digest}\n{self.channel}".encode())
 
     @property
+    def visit(self) -> str:
+        """What a volume file's name, or a dataset's list, calls the visit; empty otherwise. Never to be shown."""
+        return self.made_by.get("ses", "")
+
+    @property
     def frame_of_reference(self) -> str:
         """Two series of one frame of reference share millimetres; empty where not known. Never to be shown."""
         return self.dicom.frame_of_reference_uid if self.dicom else ""
@@ -139,6 +144,11 @@ class FoundMask:
         return [(name, tuple(own)) for name, own in named.items()]
 
     @property
+    def visit(self) -> str:
+        """As of a series. Never to be shown."""
+        return self.made_by.get("ses", "")
+
+    @property
     def is_volume_file(self) -> bool:
         """Whether it is a NIfTI, NRRD or MetaImage file."""
         return is_volume_file(self.path)
@@ -163,6 +173,8 @@ class FolderScan:
         choices: Patient key to role to reference of the series that `cases.csv` names. Keys never to be shown.
         left_out: How many DICOM objects that are neither image nor mask there were, by kind: reports, presentation
             states...
+        visits: Patient key and visit to tissue type and site, of patients of whom a dataset tells several cases apart.
+            Never to be shown.
         former_keys: Patient key to the key of earlier versions, where that was another. Never to be shown.
     """
 
@@ -174,7 +186,12 @@ class FolderScan:
     file_count: int
     choices: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     left_out: Mapping[str, int] = field(default_factory=dict)
+    visits: Mapping[tuple[str, str], CaseDescription] = field(default_factory=dict, repr=False)
     former_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def visits_of(self, patient_key: str) -> tuple[str, ...]:
+        """The visits of a patient of each of which a case is to be made; () for a patient of one case."""
+        return tuple(visit for key, visit in self.visits if key == patient_key)
 
     @property
     def patient_keys(self) -> tuple[str, ...]:

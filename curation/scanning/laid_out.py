@@ -35,6 +35,7 @@ class LaidOut:
         renamed: Name of a region of DICOM masks, as `plain_name` writes it, to the study's label; empty where a person
             left it out.
         descriptions: Patient to tissue type and site.
+        visits: Patient and visit to the same, of patients whose cases are told apart; a case is to be made of each.
         former: Patient to their name in earlier versions, where that was another.
         only: Paths of the files that are looked at; None for all.
         has_own_table: Whether a `cases.csv` at the top is no table of ours.
@@ -46,6 +47,7 @@ class LaidOut:
     meanings: Mapping[str, MaskMeaning] = field(default_factory=dict, repr=False)
     renamed: Mapping[str, str] = field(default_factory=dict, repr=False)
     descriptions: Mapping[str, CaseDescription] = field(default_factory=dict, repr=False)
+    visits: Mapping[tuple[str, str], CaseDescription] = field(default_factory=dict, repr=False)
     former: Mapping[str, str] = field(default_factory=dict, repr=False)
     only: frozenset[str] | None = field(default=None, repr=False)
     has_own_table: bool = False

@@ -161,13 +161,14 @@ class _Looks:
             first_files.setdefault(key, number)
         known, shared = _known_ids(list(first_files))
         rows = {known[patient_id]: row for patient_id, row in table.named.items() if patient_id in known}
+        by_table = {known[name]: said for name, (_, said) in table.rows.items() if name in known}
         return FolderScan(
             series=tuple(series),
             masks=tuple(masks),
             first_files=first_files,
             descriptions={
                 **{key: said for key, said in self.listed.descriptions.items() if key in first_files},
-                **{known[name]: said for name, (_, said) in table.rows.items() if name in known},
+                **by_table,
             },
             findings=(
                 *self.findings,
@@ -185,6 +186,11 @@ class _Looks:
                 key: choices_of(row, key, self._paths_of(key, series), self.named.files) for key, row in rows.items()
             },
             left_out=dict(self.left_out),
+            visits={
+                (key, visit): by_table.get(key, said)
+                for (key, visit), said in self.listed.visits.items()
+                if key in first_files
+            },
             former_keys={
                 **placed.former_keys,
                 **{key: old for key, old in self.listed.former.items() if key in first_files},

@@ -90,7 +90,7 @@ def listing_of(
     dataset = replace(dataset, cases=tuple(one for one in dataset.cases if one.patient not in alike))
     labels = labels_of_source(dataset, protocol, said.labels, are_names_shown=are_names_shown)
     placed = placed_files(dataset, roles, protocol) if is_listed else LaidOut()
-    descriptions, described = _descriptions(dataset, protocol)
+    descriptions, visits, described = _descriptions(dataset, protocol)
     of_roles = without_role(dataset, roles, protocol, subject="the dataset", are_names_shown=are_names_shown)
     findings = [*dataset.findings, *(of_roles if is_listed else ()), *described, *_patients_alike(dataset, alike)]
     whole = LaidOut(
@@ -99,6 +99,7 @@ def listing_of(
         meanings=labels.meanings,
         renamed=labels.renamed,
         descriptions=descriptions,
+        visits=visits,
         former=dataset.former_patients,
         only=frozenset(_files_of(dataset, tree, placed)),
         has_own_table=dataset.is_case_table_its_own,
@@ -113,7 +114,7 @@ def placed_files(dataset: SourceDataset, roles: SourceRoles, protocol: Protocol)
     files: dict[str, list[NamedFile]] = defaultdict(list)
     paths = set(dataset.lone_masks)
     for case in dataset.cases:
-        visit = case.case if case.patient in several else ""
+        visit = (case.visit or case.case) if case.patient in several else ""
         own = {image.name: roles.by_name.get(image.name) for image in case.images}
         for image in case.images:
             paths.add(image.path)
@@ -173,16 +174,24 @@ def _patients_alike(dataset: SourceDataset, alike: set[str]) -> Iterator[Finding
         )
 
 
-def _descriptions(dataset: SourceDataset, protocol: Protocol) -> tuple[dict[str, CaseDescription], list[Finding]]:
-    """Tissue type and site of each patient, and how many have others than the study knows."""
+def _descriptions(
+    dataset: SourceDataset, protocol: Protocol
+) -> tuple[dict[str, CaseDescription], dict[tuple[str, str], CaseDescription], list[Finding]]:
+    """Tissue type and site of each patient and of cases that are told apart, and how many have others than the study
+    knows."""
     words = SITE_WORDS | {word for site in protocol.sites for word in site.split()}
     found: dict[str, CaseDescription] = {}
+    visits: dict[tuple[str, str], CaseDescription] = {}
+    apart = _apart(dataset)
     strange: Counter[str] = Counter()
     for case in dataset.cases:
         tissue, site = _tissue(case, protocol), known_site(case.anatomical_site, words=words)
         strange["tissue type"] += tissue is None
         strange["anatomical site"] += site is None
-        found.setdefault(case.patient, CaseDescription(tissue or UNKNOWN_TISSUE, site or ""))
+        said = CaseDescription(tissue or UNKNOWN_TISSUE, site or "")
+        found.setdefault(case.patient, said)
+        if case.patient in apart:
+            visits[case.patient, case.visit] = said
     findings = [
         Finding(
             Level.INFO,
@@ -194,7 +203,15 @@ def _descriptions(dataset: SourceDataset, protocol: Protocol) -> tuple[dict[str,
         for what, count in strange.items()
         if count
     ]
-    return found, findings
+    return found, visits, findings
+
+
+def _apart(dataset: SourceDataset) -> set[str]:
+    """Patients of several cases, each of which has a visit of its own."""
+    visits: dict[str, list[str]] = defaultdict(list)
+    for case in dataset.cases:
+        visits[case.patient].append(case.visit)
+    return {patient for patient, own in visits.items() if len(own) > 1 and all(own) and len(set(own)) == len(own)}
 
 
 def _tissue(case: SourceCase, protocol: Protocol) -> str | None:

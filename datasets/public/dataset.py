@@ -77,6 +77,8 @@ class SourceCase:
         tissue_type: A word of `datasets.public.tissue_words`; empty where the source says none.
         anatomical_site: The source's words; empty where it has none.
         vendor: Of the scanner; empty where the source does not say it, or the headers do.
+        visit: Where the source tells several cases of a patient apart beyond doubt: which of them it is, as file names
+            say it where a scan goes by these (`FoundBy.NAME`); else empty.
     """
 
     patient: str = field(repr=False)
@@ -86,6 +88,7 @@ class SourceCase:
     tissue_type: str = ""
     anatomical_site: str = field(default="", repr=False)
     vendor: str = ""
+    visit: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from datasets.public.layout import Layout, OtherTree
 from datasets.public.layouts.bcv import BCV
 from datasets.public.layouts.bids import BIDS
 from datasets.public.layouts.decathlon import DECATHLON
+from datasets.public.layouts.dicom_seg import DICOM_SEG
 from datasets.public.layouts.hecktor import HECKTOR
 from datasets.public.layouts.mstt_199 import MSTT_199
 from datasets.public.layouts.nnunet import NNUNET
@@ -17,7 +18,7 @@ from datasets.public.layouts.releases import RELEASE
 from datasets.public.layouts.sts import STS
 from datasets.public.layouts.worc import WORC
 
-LAYOUTS = (RELEASE, STS, WORC, HECKTOR, DECATHLON, NNUNET, BCV, MSTT_199, BIDS)
+LAYOUTS = (RELEASE, DICOM_SEG, STS, WORC, HECKTOR, DECATHLON, NNUNET, BCV, MSTT_199, BIDS)
 """All layouts. A release comes first: whatever tree its files lie in, its manifest says more of them."""
 
 _MOST_DEPTH = 5
@@ -74,7 +75,7 @@ def recognised(tree: FileTree, layout: Layout | None = None) -> Recognised:
                 found.append(Recognised(one, inner, one.read(inner)))
             except OtherTree as other:
                 missing = missing or str(other)
-            if found and found[0].layout is RELEASE:
+            if found and found[0].layout in (RELEASE, DICOM_SEG):
                 break
         if found:
             return _only(found)

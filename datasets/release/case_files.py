@@ -151,7 +151,10 @@ def write_case(
         if files is not None:
             return WrittenCase(planned.known, files, is_taken_over=True)
     _require_unchanged(planned)
-    return _written(part, planned, settings)
+    written = _written(part, planned, settings)
+    if earlier is not None:
+        _share(part, earlier, written.files)
+    return written
 
 
 def _require_unchanged(planned: PlannedCase) -> None:
@@ -204,6 +207,23 @@ def _taken_over(part: Path, earlier: EarlierVersion, entry: CaseEntry) -> list[F
     return files
 
 
+def _share(part: Path, earlier: EarlierVersion, files: Sequence[FileEntry]) -> None:
+    """Takes an earlier version's file in the place of one with the same bytes: of a case whose mask was corrected, the
+    images are as they were."""
+    for entry in files:
+        source, place = earlier.folder / entry.path, part / entry.path
+        if earlier.file(entry.path) != entry or not _is_file(source) or sha256_of_file(source) != entry.sha256:
+            continue
+        second_name = place.with_name(f".shared-{place.name}")
+        try:
+            os.link(source, second_name, follow_symlinks=False)
+            second_name.replace(place)
+        except OSError:  # a disk without second names: the file that was written stays
+            continue
+        finally:
+            second_name.unlink(missing_ok=True)
+
+
 def _is_file(path: Path) -> bool:
     """Whether this is an ordinary file and no link to one."""
     try:
@@ -246,8 +266,16 @@ def _written(part: Path, planned: PlannedCase, settings: ReleaseSettings) -> Wri
 def _put_volume(part: Path, path: str, data: NDArray[np.generic], affine: Affine) -> tuple[FileEntry, str]:
     """Writes an image or a mask; its entry, and the SHA-256 of its voxels."""
     content = nifti_bytes(data, affine)
-    digest = hashlib.sha256(memoryview(content)[VOXEL_OFFSET:]).hexdigest()
-    return put(part, path, gzip_file(content)), digest
+    return put(part, path, gzip_file(content)), voxels_digest(content)
+
+
+def voxels_digest(content: bytes) -> str:
+    """SHA-256 of the voxels of an image or a mask.
+
+    Args:
+        content: What `nifti_bytes` gives.
+    """
+    return hashlib.sha256(memoryview(content)[VOXEL_OFFSET:]).hexdigest()
 
 
 def _entry(

@@ -29,6 +29,12 @@ CITATION_NAME = "CITATION.cff"
 MONAI_NAME = "monai.json"
 CONVERTER_NAME = "convert.py"
 VERIFY_NAME = "verify.py"
+ERRATA_ENDING, TOMBSTONE_ENDING, PROOF_ENDING = ".errata.json", ".tombstone.json", ".proof.json"
+"""What follows the folder's name in files beside a release."""
+
+ERRATUM_SCHEMA = "maskloop-erratum/1"
+"""Of a document that reports a fault (`datasets.release.correcting.erratum_report`)."""
+
 FIGURES = "figures"
 """The folder of the card's figures."""
 

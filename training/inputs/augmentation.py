@@ -86,10 +86,10 @@ def _moved_grid(shape: torch.Size, random: np.random.Generator, rule: Augmentati
             matrix = matrix @ turn
     # grid_sample counts axes from the last to the first and every axis from -1 to 1, whatever its length.
     sizes = np.array(shape[1:][::-1], dtype=np.float64)
-    return _grid(matrix * (sizes[None, :] / sizes[:, None]), shape[1:])
+    return sampling_grid(matrix * (sizes[None, :] / sizes[:, None]), shape[1:])
 
 
-def _grid(matrix: NDArray[np.float64], shape: torch.Size) -> Tensor:
+def sampling_grid(matrix: NDArray[np.float64], shape: torch.Size) -> Tensor:
     """Where each voxel comes from, (1, *shape, axes): what torch's affine_grid gives, in a fifth of its time."""
     found = torch.zeros(1)
     for axis, size in enumerate(shape):

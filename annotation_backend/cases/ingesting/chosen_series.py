@@ -68,8 +68,8 @@ def require_known(patient: Patient, chosen: Mapping[str, str]) -> None:
 
 def considered_series(patient: Patient) -> list[dict[str, Any]]:
     """The series that the patient's last ingest considered, as `ConsideredSeries.as_dict` gives them."""
-    row = IngestPatient.objects.filter(patient=patient).order_by("pk").last()
-    return list(row.considered) if row else []
+    rows = IngestPatient.objects.filter(patient=patient).newest().order_by("visit")
+    return [series for row in rows for series in row.considered]
 
 
 def chosen_by_people(patient: Patient) -> dict[str, ChosenSeries]:

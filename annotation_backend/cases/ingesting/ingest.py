@@ -16,8 +16,18 @@ from annotation_backend.cases.ingesting.corrections import take_description
 from annotation_backend.cases.ingesting.former_patients import carry_over
 from annotation_backend.cases.ingesting.known_masks import forget, known_masks
 from annotation_backend.cases.ingesting.pseudonyms import next_code, patient_of, pseudonym_of
-from annotation_backend.cases.ingesting.run_values import IngestReport, PublishedSource, naming
-from annotation_backend.cases.models import Case, ImportedMask, Ingest, IngestOutcome, IngestPatient, Patient, Series
+from annotation_backend.cases.ingesting.run_values import IngestReport, PublishedSource, naming, position_of
+from annotation_backend.cases.models import (
+    Case,
+    ImportedMask,
+    Ingest,
+    IngestOutcome,
+    IngestPatient,
+    Patient,
+    Series,
+    Withdrawal,
+)
+from annotation_backend.cases.withdrawal import require_not_withdrawn, withdrawn_again
 from annotation_backend.cases.workers.pairs import (
     PairTask,
     StoredMask,
@@ -135,11 +145,11 @@ class _Run:
         self._report = report
         self._record = record
         self._pairs = pairing.pairs
-        self._summaries = {summary.patient_key: summary for summary in pairing.patients}
+        self._summaries = {summary.reference: summary for summary in pairing.patients}
         self._patients: dict[str, Patient] = {}
         for summary in pairing.patients:
             if record is not None:  # codes follow the order of the folder
-                self._patients[summary.reference] = patient_of(self._study, summary.patient_key)
+                self._patients[position_of(summary.reference)] = patient_of(self._study, summary.patient_key)
             if not summary.has_pair:
                 self._note_without_pair(summary)
 
@@ -161,7 +171,7 @@ class _Run:
             findings = [*stored.findings, *_add_masks(case, stored)] if not stored.series else [*_met_again(case, pair)]
             findings += take_description(case, pair)
         self._report.findings += findings
-        self._note(pair.patient_key, IngestOutcome.KNOWN if known else IngestOutcome.NEW, case=case, findings=findings)
+        self._note(pair.reference, IngestOutcome.KNOWN if known else IngestOutcome.NEW, case=case, findings=findings)
 
     def name_patients(self) -> None:
         """In the report, calls the patients by their codes, once there are some."""
@@ -172,9 +182,12 @@ class _Run:
         self._report.findings.append(finding)
         known = _known(self._study, pair)
         outcome = IngestOutcome.KNOWN if known else IngestOutcome.REFUSED
-        self._note(pair.patient_key, outcome, case=known, findings=[*pair.findings, finding])
+        self._note(pair.reference, outcome, case=known, findings=[*pair.findings, finding])
 
     def _tasks_of(self, pair: "PatientImages", scratch: Path) -> Iterator[PairTask]:
+        if Withdrawal.objects.filter(patient=_patient_if_known(self._study, pair)).exists():
+            self.refuse(pair, withdrawn_again(pair.reference))
+            return
         known = _known(self._study, pair)
         if known is not None:
             masks = list(ImportedMask.objects.filter(series__case=known).select_related("series__case"))
@@ -205,11 +218,11 @@ class _Run:
         findings = [*pair.findings, *said, *_met_again(case, pair), *self._supersede(case, pair)]
         findings += take_description(case, pair)
         self._report.findings += findings
-        self._note(pair.patient_key, IngestOutcome.KNOWN, case=case, findings=findings)
+        self._note(pair.reference, IngestOutcome.KNOWN, case=case, findings=findings)
 
     def _earlier_cases(self, pair: "PatientImages", *, but: Case | None = None) -> list[Case]:
         """Cases in use that were made of other series of the same patient and folder."""
-        considered = self._summaries[pair.patient_key].considered
+        considered = self._summaries[pair.reference].considered
         references = {series.reference for series in considered}
         if self._record is None:
             return []
@@ -231,19 +244,19 @@ class _Run:
 
     def _note_without_pair(self, summary: "PatientSummary") -> None:
         asks = summary.is_question
-        row = self._note(summary.patient_key, IngestOutcome.UNDECIDED if asks else IngestOutcome.REFUSED, findings=[])
-        if row is not None and asks:
+        row = self._note(summary.reference, IngestOutcome.UNDECIDED if asks else IngestOutcome.REFUSED, findings=[])
+        if row is not None and asks and row.patient not in self._report.undecided:
             self._report.undecided.append(row.patient)
 
     def _note(
-        self, patient_key: str, outcome: IngestOutcome, *, case: Case | None = None, findings: list[Finding]
+        self, reference: str, outcome: IngestOutcome, *, case: Case | None = None, findings: list[Finding]
     ) -> IngestPatient | None:
         if self._record is None:
             return None
-        summary = self._summaries[patient_key]
-        pair = next((pair for pair in self._pairs if pair.patient_key == patient_key), None)
+        summary = self._summaries[reference]
+        pair = next((pair for pair in self._pairs if pair.reference == reference), None)
         said = dict.fromkeys(naming(finding, self._patients) for finding in [*summary.findings, *findings])
-        patient = patient_of(self._study, patient_key)
+        patient = patient_of(self._study, summary.patient_key)
         values = {
             "case": case,
             "outcome": outcome,
@@ -252,7 +265,9 @@ class _Run:
             "chosen": {role: choice.as_dict() for role, choice in pair.chosen.items()} if pair else {},
             "findings": [finding.as_dict() for finding in said],
         }
-        row, _ = IngestPatient.objects.update_or_create(ingest=self._record, patient=patient, defaults=values)
+        row, _ = IngestPatient.objects.update_or_create(
+            ingest=self._record, patient=patient, visit=summary.visit, defaults=values
+        )
         return row
 
 
@@ -288,6 +303,10 @@ def _known(study: Study, pair: "PatientImages") -> Case | None:
     return next(fuller, None)
 
 
+def _patient_if_known(study: Study, pair: "PatientImages") -> Patient | None:
+    return Patient.objects.filter(study=study, pseudonym=pseudonym_of(pair.patient_key)).first()
+
+
 def _has_required(case: Case, pair: "PatientImages") -> bool:
     """Whether a case has the same required images: only optional ones differ."""
     required = {(role, choice.source_sha256) for role, choice in pair.chosen.items() if role in pair.protocol.required}
@@ -310,6 +329,7 @@ def _make_case(study: Study, pair: "PatientImages", stored: StoredPair, *, is_re
     """Makes the case's records and moves its folder in, in one short transaction."""
     patient = patient_of(study, pair.patient_key)
     with transaction.atomic():
+        require_not_withdrawn(Patient.objects.select_for_update().get(pk=patient.pk))
         case = Case.objects.create(
             study=study,
             code=next_code(study, Case),
@@ -319,7 +339,7 @@ def _make_case(study: Study, pair: "PatientImages", stored: StoredPair, *, is_re
             consent=pair.consent,
             source_sha256=pair.source_sha256,
             is_rehearsal=is_rehearsal,
-            findings=[naming(finding, {pair.reference: patient}).as_dict() for finding in stored.findings],
+            findings=[naming(finding, {position_of(pair.reference): patient}).as_dict() for finding in stored.findings],
         )
         series = {}
         for role, sha256 in stored.series.items():

@@ -48,6 +48,11 @@ class IngestReport:
         self.findings = [naming(finding, patients) for finding in self.findings]
 
 
+def position_of(reference: str) -> str:
+    """How findings name the patient of a reference, which may name a visit as well."""
+    return reference.partition(", ")[0]
+
+
 def naming(finding: Finding, patients: Mapping[str, Patient]) -> Finding:
     """The finding about a patient's code instead of a position, with the address of the patient's page.
 

@@ -26,6 +26,7 @@ from annotation_backend.cases.models.registration import (
     RegistrationVerdict,
 )
 from annotation_backend.cases.models.slice import Slice
+from annotation_backend.cases.models.withdrawal import Withdrawal
 
 __all__ = [
     "Case",
@@ -45,6 +46,7 @@ __all__ = [
     "Series",
     "Slice",
     "VerdictOfRegistration",
+    "Withdrawal",
     "modality_of",
     "published_sources",
     "title_of",

@@ -1,6 +1,7 @@
 """Ingest: one run over a folder, its outcome for each patient, and the series that people chose."""
 
 from django.db import models
+from django.db.models import Exists, OuterRef, QuerySet
 
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.models.case import Case, Patient
@@ -42,21 +43,37 @@ class IngestOutcome(models.TextChoices):
     REFUSED = "refused", "Refused"
 
 
+class IngestPatientQuerySet(QuerySet["IngestPatient"]):
+    """Finds what was seen last."""
+
+    def newest(self) -> "IngestPatientQuerySet":
+        """The rows of the newest ingest that saw the patient: one, or one for each case that a source tells apart."""
+        newer = IngestPatient.objects.filter(patient=OuterRef("patient"), ingest__gt=OuterRef("ingest"))
+        return self.filter(~Exists(newer))
+
+
 class IngestPatient(models.Model):
-    """One patient of one ingest: which series were considered, chosen and refused, and why."""
+    """One patient of one ingest, or one of several cases of theirs: which series were considered, chosen, and why."""
 
     ingest = models.ForeignKey(Ingest, on_delete=models.CASCADE, related_name="patients")
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="ingests")
     case = models.ForeignKey(Case, null=True, on_delete=models.SET_NULL, related_name="ingests")
+    visit = models.PositiveSmallIntegerField(
+        default=0, help_text="Which of several cases of the patient that the source tells apart, from 1; 0 for all"
+    )
     outcome = models.CharField(max_length=10, choices=IngestOutcome.choices)
     reference = models.CharField(max_length=80, help_text="How the findings name the patient")
     considered = models.JSONField(default=list, help_text="Each series: reference, what it shows, points and reasons")
     chosen = models.JSONField(default=dict, help_text="Per role: reference, points, reasons, runner-up")
     findings = models.JSONField(default=list)
 
+    objects = IngestPatientQuerySet.as_manager()
+
     class Meta:
         ordering = ["pk"]
-        constraints = [models.UniqueConstraint(fields=["ingest", "patient"], name="one_row_per_patient_and_ingest")]
+        constraints = [
+            models.UniqueConstraint(fields=["ingest", "patient", "visit"], name="one_row_per_visit_and_ingest")
+        ]
 
     def __str__(self) -> str:
         return f"{self.patient} in {self.ingest}"

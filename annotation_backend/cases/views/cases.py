@@ -12,8 +12,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.permissions import signed_in_user
 from annotation_backend.cases.exclusion import DECIDERS, require_shown
-from annotation_backend.cases.ingesting.chosen_series import choose_series, chosen_by_people
-from annotation_backend.cases.models import Case, Patient, Slice
+from annotation_backend.cases.ingesting.chosen_series import choose_series, chosen_by_people, considered_series
+from annotation_backend.cases.models import Case, IngestPatient, Patient, Slice
 from annotation_backend.cases.signals import case_opened
 from annotation_backend.cases.stored.digests import damages, whole_bytes
 from annotation_backend.cases.stored.files import (
@@ -73,8 +73,7 @@ def patient_page(request: HttpRequest, study: Study, code: str) -> HttpResponse:
     """A patient's series at the last ingest, and a form to choose the study's images among them."""
     patient = get_object_or_404(Patient, study=study, code=code)
     protocol = study.protocol
-    row = patient.ingests.select_related("case").order_by("pk").last()
-    considered = row.considered if row else []
+    considered = considered_series(patient)
     form = SeriesForm([series["reference"] for series in considered], protocol, request.POST or None)
     status = 200
     if request.method == "POST":
@@ -84,7 +83,7 @@ def patient_page(request: HttpRequest, study: Study, code: str) -> HttpResponse:
         status = 400
     context = {
         "patient": patient,
-        "row": row,
+        "rows": IngestPatient.objects.filter(patient=patient).newest().order_by("visit"),
         "form": form,
         "images": protocol.images,
         "considered": [_judged(series, protocol) for series in considered],
@@ -94,6 +93,7 @@ def patient_page(request: HttpRequest, study: Study, code: str) -> HttpResponse:
         ],
         "cases": patient.cases.filter(is_rehearsal=False).prefetch_related("exclusions"),
         "may_choose": may(request, Role.DATA_MANAGER),
+        "is_withdrawn": hasattr(patient, "withdrawal"),
     }
     return render(request, "cases/patient.html", context, status=status)
 

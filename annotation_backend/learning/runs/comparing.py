@@ -98,7 +98,7 @@ def paired_figures(first: Run, second: Run) -> PairedFigures:
             "cases changed between the two.",
             remedy="Train one of them again on the masks that are approved now.",
         )
-    if not shared or not _are_alike(first.figures, second.figures, shared):
+    if not shared or not are_alike(first.figures, second.figures, shared):
         raise RejectedInput(
             "figures-folds",
             f"{first.model} and {second.model} were not tried on the same folds.",
@@ -145,7 +145,7 @@ def _by_patient(figures: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     return patient_means((str(row["patient"]), float(row["dice"])) for row in figures)
 
 
-def _are_alike(first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]], shared: Sequence[str]) -> bool:
+def are_alike(first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]], shared: Sequence[str]) -> bool:
     """Whether patients that both have are together in a fold, or random split, of the first where they are in the
     second."""
     return _together(first, {*shared}) == _together(second, {*shared})

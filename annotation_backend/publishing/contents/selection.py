@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from annotation_backend.cases.models import Case
+from annotation_backend.cases.models import Case, Withdrawal
 from annotation_backend.review.approvals import approved_reviews, why_not_counted
 from annotation_backend.review.models import Review
 from annotation_backend.stages.models import CaseStage, StageState
@@ -81,7 +81,9 @@ def select(study: Study, selection: CaseSelection = EVERYTHING) -> Selected:
 
 
 def why_kept_out(case: Case, selection: CaseSelection) -> str:
-    """Why consent keeps a case out of a release, in words for a finding; empty where it does not."""
+    """Why a case is kept out of every release, in words for a finding; empty where it is not."""
+    if Withdrawal.objects.filter(patient=case.patient_id).exists():
+        return "the patient was withdrawn"
     if case.consent == Consent.REFUSED:
         return "the patient did not agree that the images are given away"
     if selection.needs_consent and case.consent != Consent.GIVEN:

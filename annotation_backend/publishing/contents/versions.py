@@ -54,9 +54,11 @@ def followed(study: Study, name: str, version: str) -> str | None:
 def left_since(before: Sequence[Release]) -> list[str]:
     """Codes under which earlier versions held cases that must not be used any more, sorted.
 
-    Those are cases that are excluded now, and those whose patients did not agree that images are given away.
+    Those are cases that are excluded now, and those whose patients were withdrawn, or did not agree that images are
+    given away.
     """
     gone = Q(case__exclusions__isnull=False, case__exclusions__ended__isnull=True) | Q(case__consent=Consent.REFUSED)
+    gone |= Q(case__patient__withdrawal__isnull=False)
     rows = ReleasedCase.objects.filter(gone, release__in=before)
     return sorted(set(rows.values_list("code", flat=True)))
 

@@ -52,7 +52,8 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
         MenuPage("Registrations", "registration-queue", ("registration-page", "registration-of-image"), REVIEWERS),
         MenuPage("Cohort", "cohort-report", (), REVIEWERS),
         MenuPage("Models", "model-list", ("model-page", "model-compare", "run-page")),
-        MenuPage("Releases", "release-list", ("release-page",)),
+        MenuPage("Releases", "release-list", ("release-page", "erratum-list", "erratum-page", "erratum-report")),
+        MenuPage("Withdrawn patients", "withdrawal-list", (), MANAGERS),
     ),
     "Study": (
         MenuPage("Protocol", "study"),

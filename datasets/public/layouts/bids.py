@@ -141,6 +141,7 @@ class _Reading:
             tuple(SourceMask(mask.path, labels=self._labels(mask)) for mask in masks),
             tissue_type=tissue_of(row.get("tissue_type", "") or row.get("histology", "") or row.get("diagnosis", "")),
             anatomical_site=row.get("anatomical_site", ""),
+            visit=images[0].entities.get("ses", ""),
         )
 
     def _labels(self, mask: _Name) -> dict[int, str]:

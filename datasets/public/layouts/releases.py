@@ -92,6 +92,7 @@ def _case(entry: "_Entry", manifest: AnyManifest, digests: Mapping[str, str]) ->
         (mask,),
         tissue_type=entry.tissue_type,
         anatomical_site=entry.anatomical_site,
+        visit=entry.case,
     )
 
 

@@ -124,7 +124,7 @@ def changes_since(
     others = [
         (old, entry) for old, entry in pairs if isinstance(old, CaseEntry) and old.fingerprint != entry.fingerprint
     ]
-    changed = [(entry.case, _changed_parts(old, entry)) for old, entry in others]
+    changed = [(entry.case, changed_parts(old, entry)) for old, entry in others]
     return ReleaseChanges(
         **said,
         since=earlier.version,
@@ -186,8 +186,8 @@ def _codes(entry: CaseEntry) -> tuple[str, ...]:
     return (entry.case, *entry.former_codes)
 
 
-def _changed_parts(old: CaseEntry, new: CaseEntry) -> tuple[str, ...]:
-    """The mask, the images and the words of a case that are others."""
+def changed_parts(old: CaseEntry, new: CaseEntry) -> tuple[str, ...]:
+    """The mask, the images and the words of a case that are others, as the change log calls them."""
     images = [
         role for role in dict.fromkeys((*old.images, *new.images)) if old.voxels.get(role) != new.voxels.get(role)
     ]

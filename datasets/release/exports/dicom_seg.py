@@ -133,6 +133,7 @@ def _facts(selection: Selection, sources: Mapping[str, FoundSeries], options: Ex
         "segmentations": {
             case.code: f"{case.code}/{SEGMENTATION_NAME}" for case in selection.cases if not case.is_empty
         },
+        "drawn": {case.code: case.drawn_role for case in selection.cases},
         "series": {case.code: "given" if case.code in sources else "derived" for case in selection.cases},
     }
 

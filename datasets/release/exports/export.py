@@ -81,7 +81,7 @@ def write_export(
         try:
             place_part(part, folder.absolute())
         except OSError as error:  # another export may have come first
-            if os.path.lexists(folder):
+            if part.exists() and os.path.lexists(folder):
                 raise _exists() from error
             raise
     return findings

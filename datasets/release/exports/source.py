@@ -166,7 +166,7 @@ def _labels(manifest: AnyManifest) -> dict[int, str]:
 
 def _roles(manifest: AnyManifest) -> tuple[ReleaseRole, ...]:
     if isinstance(manifest, Manifest1):
-        return tuple(ReleaseRole(word, word.upper(), word) for word in ("t1", "t2"))
+        return tuple(ReleaseRole(word, word.upper(), word) for word in manifest.cases[0].image_paths)
     if isinstance(manifest, Manifest2):
         return tuple(ReleaseRole(role.name, role.name, _kind(role.name, role.modality)) for role in manifest.roles)
     return tuple(ReleaseRole(role.name, role.title, role.kind) for role in manifest.roles)

@@ -146,7 +146,9 @@ class _Taken:
 
     def take(self, module_name: str, name: str) -> None:
         """Takes a definition, and before it all that it uses."""
-        module = self._modules.setdefault(module_name, _Module(module_name))
+        if module_name not in self._modules:
+            self._modules[module_name] = _Module(module_name)
+        module = self._modules[module_name]
         if name in self.names.setdefault(module_name, set()):
             return
         self.names[module_name].add(name)
@@ -158,18 +160,17 @@ class _Taken:
 
     def in_order(self) -> list[_Module]:
         """The modules, each behind those that it imports."""
-        found: list[_Module] = []
+        found: dict[str, _Module] = {}
 
         def add(name: str) -> None:
             module = self._modules[name]
             for imported, _ in module.imported.values():
-                if imported in self._modules:
+                if imported in self._modules and imported not in found:
                     add(imported)
-            if module not in found:
-                found.append(module)
+            found[name] = module
 
         add(_ENTRY[0])
-        return found
+        return list(found.values())
 
     def _import(self, module_name: str, name: str) -> None:
         if module_name.partition(".")[0] == "datasets":

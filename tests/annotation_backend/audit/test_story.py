@@ -84,7 +84,7 @@ def test_readers_hear_neither_of_each_other_nor_of_control_cases(mask: CaseMask,
 def test_a_long_story_asks_as_often_as_a_short_one(
     mask: CaseMask, people: dict[Role, User], django_assert_num_queries: Any
 ) -> None:
-    case, queries = Case.objects.get(), 11
+    case, queries = Case.objects.get(), 12
     with django_assert_num_queries(queries):
         story_of(Case.objects.get(pk=case.pk), is_reader=True, is_manager=False)
     row = CaseStage.objects.create(case=case, stage="drawing")

@@ -34,6 +34,8 @@ OF_A_STUDY = {
     "report_cohort": (),
     "configure_project": (),
     "build_release": ("thigh", "1.0.0", "--licence", "CC0-1.0", "--dry-run"),
+    "report_erratum": ("FOLDER/notes.txt",),
+    "decide_erratum": ("1", "--accept"),
     "train_model": ("--dry-run",),
     "nnunet": ("export", "--work", "work"),
     "export_training_slices": ("--dry-run",),
@@ -48,6 +50,7 @@ OF_A_CODE = {
     "exclude_case": ("CASE", "--take-back", "--dry-run"),
     "transfer_mask": ("CASE", "FOLDER", "out.nii.gz"),
     "choose_series": ("--patient", "PATIENT"),
+    "withdraw_patient": ("PATIENT", "--reason", "x", "--dry-run"),
     "compare_annotations": ("CASE", "2"),
     "restore_annotation": ("CASE", "2", "1", "--person", "annotator@maskloop.local", "--dry-run"),
 }
@@ -60,7 +63,15 @@ OF_ALL = {
 """Commands about all studies, or one that is named; each has a test of its own."""
 
 OF_FILES = {
-    *("verify_release", "compare_releases", "convert_export", "deidentify_studies", "segment_volume", "evaluate_model"),
+    *(
+        "verify_release",
+        "verify_withdrawal",
+        "compare_releases",
+        "convert_export",
+        "deidentify_studies",
+        "segment_volume",
+        "evaluate_model",
+    ),
     *("report_models", "freeze_external", "export_bundle", "import_bundle", "register_model"),
     *(
         "simulate_annotators",

@@ -147,7 +147,8 @@ def test_the_reports_page_shows_the_same_and_its_pictures_open(
 ) -> None:
     ingest(studies, study=the_study())
     client.force_login(accounts()[Role.DATA_MANAGER])
-    with django_assert_max_num_queries(16):  # however many cases: with the study, the role, the portion, and damages
+    # However many cases: with the study, the role, the portion, damages, and sources.
+    with django_assert_max_num_queries(17):
         page = client.get(page_at("cohort-report")).content.decode()
     sources = re.findall(r'src="(/studies/mstt-199/cases/[^"]+\.png)"', page)
     assert len(sources) == 2 * Case.objects.count()

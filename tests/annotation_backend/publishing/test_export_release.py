@@ -39,9 +39,9 @@ def _called(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[dic
 
 
 def test_the_command_knows_every_format_and_option() -> None:
-    assert {*export_release._FORMATS} == {*FORMATS}
-    assert tuple(Missing) == export_release._MISSING
-    assert tuple(SegmentForm) == export_release._SEGMENTS
+    assert {*export_release.FORMATS} == {*FORMATS}
+    assert tuple(Missing) == export_release.MISSING
+    assert tuple(SegmentForm) == export_release.SEGMENTS
 
 
 def test_a_folder_is_exported(release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

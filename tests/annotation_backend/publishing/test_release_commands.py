@@ -49,6 +49,24 @@ def test_time_that_is_over_asks_to_be_run_again(releases: tuple[Path, Path]) -> 
     assert f"{len(files_of(releases[0]))} files" in said
 
 
+def test_whoever_has_both_versions_proves_that_withdrawn_cases_are_absent(tmp_path: Path) -> None:
+    cases = [write_case(tmp_path, 1), write_case(tmp_path, 4)]
+    old = build_release(cases, SETTINGS, tmp_path).folder
+    without = replace(SETTINGS, version="1.2.1", withdrawn=(CODES[0],))
+    new = build_release(cases[1:], without, tmp_path).folder
+    status, document, said = _run("verify_withdrawal", old, new)
+    assert (status, document["proven"], document["withdrawn"]) == (0, True, [CODES[0]])
+    assert "3 volume(s) of 1 withdrawn case(s) were looked for by their voxels among the 3" in said
+    assert _run("verify_withdrawal", new, old)[1]["code"] == "withdrawn-unknown"
+    thief = replace(cases[0], code=CODES[1], sources={})
+    stolen = build_release([*cases[1:], thief], replace(without, version="1.2.2"), tmp_path).folder
+    status, document, said = _run("verify_withdrawal", old, stolen)
+    assert (status, document["proven"], len(document["found"])) == (1, False, 3)
+    assert f"{CODES[1]} (t1) is {CODES[0]} (t1). [withdrawn-voxels]" in said
+    (new / sample_path(CODES[3], "t1")).write_bytes(b"")
+    assert _run("verify_withdrawal", old, new)[1]["code"] == "file-changed"
+
+
 @pytest.fixture
 def damaged(releases: tuple[Path, Path]) -> Iterator[Path]:
     path = releases[0] / sample_path(CODES[0], "t1")

@@ -16,7 +16,7 @@ from annotation_backend.labeling.models import AnnotationFinding, CaseMask, Find
 from annotation_backend.labeling.versions.assembly import assemble
 from annotation_backend.learning.models import Run, RunStatus, Snapshot
 from annotation_backend.learning.runs.held_out import picture_file
-from annotation_backend.publishing.models import Release
+from annotation_backend.publishing.models import Erratum, ErratumStep, Release, ReleasedCase
 from annotation_backend.registry.models import Model
 from annotation_backend.review.comments.services import pin
 from annotation_backend.review.models import Review
@@ -27,11 +27,12 @@ from annotation_backend.studies.models import STUDY_ROLES, Study
 from annotation_backend.studies.people import give_role
 from datasets.files import sha256_of_bytes, write_bytes
 from datasets.release.build import build_release
+from datasets.release.correcting.beside import put_changes
 from datasets.study.stage import AssignedBy
 from tests.annotation_backend.inference.unsure_masks import unsure_mask
 from tests.annotation_backend.support.addresses import PLAIN, Address
 from tests.annotation_backend.support.records import published, registered_case, saved, second_study, signed_in
-from tests.datasets.release.samples import SETTINGS, write_cases
+from tests.datasets.release.samples import CODES, SETTINGS, write_cases
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,9 @@ def filled(name: str, folder: Path, *, number: int) -> Filled:
     unsure_mask(case, model, bits=b"x")
     said = pin(case, people[Role.RADIOLOGIST], voxel=[1, 1, 2], text=f"pinned in {name}", mask=mask)
     assign(begin(case)[0], people[Role.ANNOTATOR], [3], how=AssignedBy.HAND, why=f"why of {name}")
-    values = _values(study, mask, _release(study, folder), finding, change)
+    release = _release(study, folder)
+    _erratum(release, case)
+    values = _values(study, mask, release, finding, change)
     values |= {"review-comment": {"pk": said.pk}}
     values |= {name: {"pk": model.pk} for name in ("review-model-mask", "review-uncertainty")}
     values |= {name: {"pk": model.pk} for name in ("model-page", "model-trace", "model-promote")}
@@ -112,6 +115,18 @@ def _release(study: Study, folder: Path) -> Release:
         where = {"digest": built.digest, "folder": str(built.folder.relative_to(settings.DATA_FOLDER))}
         release = Release.objects.create(study=study, name=study.name, version=version, **where)
     return release
+
+
+def _erratum(release: Release, case: Case) -> Erratum:
+    """A fault that was reported in the release, and a picture of what a version changed."""
+    ReleasedCase.objects.create(release=release, case=case, code=CODES[0])
+    erratum = Erratum.objects.create(
+        study=release.study, number=1, release=release, case=case, code=CODES[0], part="mask",
+        text=f"fault in {release.study}", mask_voxels="0" * 64,
+    )  # fmt: skip
+    ErratumStep.objects.create(erratum=erratum, state="reported")
+    put_changes(release.path, {"pictures/change.png": b"\x89PNG of " + release.study.name.encode()})
+    return erratum
 
 
 def _model(study: Study) -> Model:
@@ -146,6 +161,9 @@ def _values(
         "release-download": of_release,
         "release-part": {**of_release, "number": 1},
         "release-patch": of_release,
+        "erratum-report": of_release,
+        "release-beside": {**of_release, "kind": "errata"},
+        "release-change": {**of_release, "kind": "change"},
         "finding-seen": of_finding,
         "finding-drawer": of_finding,
         "change-seen": {"pk": change.pk},

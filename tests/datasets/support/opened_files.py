@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _watching: list[list[Path]] = []
+_hooked: list[bool] = []
 
 
 def _note(event: str, arguments: tuple[object, ...]) -> None:
@@ -17,9 +18,9 @@ def _note(event: str, arguments: tuple[object, ...]) -> None:
 @contextmanager
 def opened_files() -> Iterator[list[Path]]:
     """The paths that are opened within the block, by any thread."""
-    if not getattr(sys, "_maskloop_watches", False):  # an audit hook cannot be taken away again
+    if not _hooked:  # an audit hook cannot be taken away again
         sys.addaudithook(_note)
-        sys._maskloop_watches = True  # type: ignore[attr-defined]
+        _hooked.append(True)
     opened: list[Path] = []
     _watching.append(opened)
     try:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from training.inputs.augmentation import Augmentation, _grid, augmented, bent
+from training.inputs.augmentation import Augmentation, augmented, bent, sampling_grid
 
 STILL = Augmentation(mirror=0, turn=0, intensity=0, noise=0, blur=0, gamma=0, invert=0)
 MOVED = Augmentation(mirror=0.5, turn=1.0, degrees=30, stretch=0.2, intensity=0, noise=0, blur=0, gamma=0)
@@ -150,4 +150,4 @@ def test_places_are_those_of_torch(shape: tuple[int, ...]) -> None:
     matrix = np.random.default_rng(0).normal(0, 1, (len(shape), len(shape)))
     theta = torch.from_numpy(np.pad(matrix, ((0, 0), (0, 1)))).float()[None]
     expected = functional.affine_grid(theta, [1, 1, *shape], align_corners=False)
-    torch.testing.assert_close(_grid(matrix, torch.Size(shape)), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(sampling_grid(matrix, torch.Size(shape)), expected, atol=1e-5, rtol=0)

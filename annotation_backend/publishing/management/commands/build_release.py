@@ -46,6 +46,10 @@ class Command(MaskloopCommand):
         self.say(f"{built.release}: {built.release.cases.count()} case(s), digest {built.release.digest}")
         if built.taken_over:
             self.say(f"{built.taken_over} of them are as in an earlier version, whose files they share.")
+        if built.corrected:
+            self.say(f"It corrects {', '.join(map(str, built.corrected))}.")
+        if built.absence is not None:
+            self.say(built.absence.sentence)
         self.say(f"It lies in {built.release.path}")
         findings = [str(finding) for finding in (*built.findings, *built.report.findings)]
         return {
@@ -53,6 +57,8 @@ class Command(MaskloopCommand):
             "digest": built.release.digest,
             "folder": str(built.release.path),
             "taken_over": built.taken_over,
+            "corrected": [erratum.number for erratum in built.corrected],
+            "withdrawn_absent": None if built.absence is None else built.absence.is_proven,
         }, findings
 
 

@@ -6,9 +6,9 @@ from typing import Any
 from annotation_backend.commandline.arguments import MaskloopCommand, a_path
 from annotation_backend.publishing.named_release import find_release
 
-_FORMATS = ("nnunet", "decathlon", "dicom-seg", "monai", "mstt-199")
-_MISSING = ("refuse", "leave-image-out", "leave-case-out")
-_SEGMENTS = ("binary", "labelmap")
+FORMATS = ("nnunet", "decathlon", "dicom-seg", "monai", "mstt-199")
+MISSING = ("refuse", "leave-image-out", "leave-case-out")
+SEGMENTS = ("binary", "labelmap")
 """Words of `datasets.release.exports`, which is imported by a run alone."""
 
 
@@ -20,7 +20,7 @@ class Command(MaskloopCommand):
     def add_own_arguments(self, parser: ArgumentParser) -> None:
         """The release, the format and what is left out."""
         parser.add_argument("release", help="a release's folder, or with --study its name and version")
-        parser.add_argument("format", choices=_FORMATS, help="the layout")
+        parser.add_argument("format", choices=FORMATS, help="the layout")
         parser.add_argument(
             "--out", type=a_path, required=True, metavar="FOLDER", help="a folder that is not there yet"
         )
@@ -30,8 +30,8 @@ class Command(MaskloopCommand):
         parser.add_argument("--images", nargs="+", default=[], metavar="ROLE", help="only these images, in this order")
         parser.add_argument(
             "--missing",
-            choices=_MISSING,
-            default=_MISSING[0],
+            choices=MISSING,
+            default=MISSING[0],
             help="where cases lack an image that the format wants of all (default refuse)",
         )
         parser.add_argument(
@@ -39,7 +39,7 @@ class Command(MaskloopCommand):
         )
         parser.add_argument("--name", default="", help="of the dataset, in letters and digits (default: the release's)")
         parser.add_argument(
-            "--segments", choices=_SEGMENTS, default=_SEGMENTS[0], help="how a DICOM SEG holds them (default binary)"
+            "--segments", choices=SEGMENTS, default=SEGMENTS[0], help="how a DICOM SEG holds them (default binary)"
         )
         parser.add_argument(
             "--dicom", type=a_path, metavar="FOLDER", help="de-identified series to which DICOM SEG may refer"

@@ -17,6 +17,7 @@ from datasets.release.describing.card.blocks import (
     words,
 )
 from datasets.release.describing.card.cohort import cohort_blocks, grey_blocks, quality_blocks, volume_blocks
+from datasets.release.describing.card.errata import errata_blocks
 from datasets.release.describing.card.images import MODALITY_WORDS, image_blocks
 from datasets.release.describing.card.masks import mask_blocks
 from datasets.release.describing.card.using import loading_blocks, verifying_blocks
@@ -98,6 +99,7 @@ def dataset_card(
         "Suggested folds": tuple(_folds(splits)),
         "Changes": (plain([f"{changes.version}: {sentence}" for sentence in changes.sentences]),),
         "Known limits": (limits,),
+        "Errata": errata_blocks(settings),
         "Withdrawn": tuple(_withdrawn(settings)),
         "Licence and citation": tuple(_licence(settings)),
     }

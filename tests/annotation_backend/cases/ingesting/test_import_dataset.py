@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,10 @@ from datasets.errors import TryAgain
 from datasets.files import locked
 from datasets.formats.nifti import read_mask, read_volume
 from datasets.image.volume import Grid
-from datasets.release.build import build_release
 from tests.annotation_backend.support.records import second_study
 from tests.data import STS_DICOM, STS_NIFTI, require
 from tests.datasets.archives.bad_archives import BAD_ARCHIVES
 from tests.datasets.public import trees
-from tests.datasets.release.samples import SETTINGS, write_cases
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
@@ -193,27 +191,6 @@ def test_slices_become_the_volumes_that_they_were_cut_of(tmp_path: Path, capsys:
         assert np.array_equal(read_mask(mask.path).data, trees.labelled(1, shape=(12, 10, 8)))
     again = imported(tmp_path / "in", "--study", study.name, capsys=capsys)[1]
     assert (again["new"], sorted(again["known"])) == ([], sorted(done["new"]))
-
-
-def test_a_release_comes_back_and_two_cases_of_a_patient_are_a_question(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    cases = write_cases(tmp_path / "sources")
-    single = [cases[0], replace(cases[1], patient_code="P0007"), replace(cases[4], patient_code="P0009")]
-    made = build_release([*single, replace(cases[2], patient_code="P0005"), cases[3]], SETTINGS, tmp_path / "releases")
-    assert made is not None
-    (folder,) = (tmp_path / "releases").iterdir()
-    study = second_study(protocol="mstt-199")
-    _, done = imported(folder, "--study", study.name, capsys=capsys)
-    assert (done["layout"], done["licence"]) == ("release", SETTINGS.licence)
-    assert len(done["new"]) == 5
-    assert "mask-rightly-empty" in codes(done, "info")
-    assert codes(done) == FAT_UNSAID
-    assert ImportedMask.objects.count() == 4
-    (folder / "cases" / "C0001" / "t1.nii.gz").write_bytes(b"other")
-    _, again = imported(folder, "--study", study.name, capsys=capsys)
-    assert "source-file-changed" in codes(again)
-    assert (again["new"], len(again["known"])) == ([], 4)
 
 
 def test_a_patient_with_two_cases_waits_for_a_person(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

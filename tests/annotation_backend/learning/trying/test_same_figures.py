@@ -12,7 +12,7 @@ from django.core.management import call_command
 
 from annotation_backend.learning.examples.of_folder import examples_of_folder
 from annotation_backend.learning.models import Run
-from annotation_backend.learning.runs.comparing import _are_alike
+from annotation_backend.learning.runs.comparing import are_alike
 from annotation_backend.learning.runs.held_out import HeldOut, case_means
 from datasets.files import write_json
 from datasets.formats.nifti import read_mask
@@ -172,9 +172,9 @@ def test_models_of_random_splits_are_compared_where_the_splits_are_alike() -> No
         return [{"patient": patient, "fold": number} for number, own in enumerate(splits) for patient in own]
 
     shared = ["a", "b", "c"]
-    assert _are_alike(rows("ab", "bc"), rows("bc", "ab"), shared)
-    assert _are_alike(rows("abx", "bc"), rows("bcy", "ab"), shared)
-    assert not _are_alike(rows("ab", "bc"), rows("ab", "ac"), shared)
+    assert are_alike(rows("ab", "bc"), rows("bc", "ab"), shared)
+    assert are_alike(rows("abx", "bc"), rows("bcy", "ab"), shared)
+    assert not are_alike(rows("ab", "bc"), rows("ab", "ac"), shared)
 
 
 class _Mean:

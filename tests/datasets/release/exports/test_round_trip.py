@@ -104,6 +104,18 @@ def test_decathlon(export: Export, source: ReleaseSource) -> None:
         assert found.masks[0].labels == source.labels
 
 
+def test_monai(export: Export, source: ReleaseSource) -> None:
+    """No importer reads a list that holds no images: its entries are the release's own files, which one does read."""
+    folder = export("monai", missing=Missing.LEAVE_CASE_OUT)
+    tree, dataset = _read(source.folder, "release")
+    found = {(image.path, mask.path) for case in dataset.cases for mask in case.masks for image in case.images}
+    entries = json.loads((folder / "datalist.json").read_text())["training"]
+    assert len(entries) == len(GRIDS) - 1
+    for entry in entries:
+        assert {(path, entry["label"]) for path in entry["image"]} <= found
+        assert tree.file(entry["label"]).is_file()
+
+
 @pytest.mark.parametrize("form", list(SegmentForm))
 def test_dicom_seg(export: Export, source: ReleaseSource, form: SegmentForm) -> None:
     folder = export("dicom-seg", segments=form)

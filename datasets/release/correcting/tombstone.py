@@ -1,0 +1,59 @@
+"""The tombstone beside a version that holds withdrawn cases: what strangers who have it should delete, and why it goes.
+
+It names codes, files and the day; no reason, since a reason may tell who somebody is.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from datasets.files import canonical_json
+from datasets.release.manifest import CaseEntry
+from datasets.release.manifest_reading import AnyCase, AnyManifest
+
+SCHEMA = "maskloop-tombstone/1"
+
+_ASKS = (
+    "These cases were withdrawn and must not be used any more. Delete these files, every copy, and whatever was made "
+    "of them; the next version of the release is without them."
+)
+
+
+def tombstone(manifest: AnyManifest, withdrawn: Mapping[str, date]) -> bytes | None:
+    """The bytes of a tombstone; None where the version holds none of the cases.
+
+    Args:
+        manifest: The version's.
+        withdrawn: The day on which each withdrawn case was, by the code that the version has for it.
+    """
+    digests = {file.path: file.sha256 for file in manifest.files}
+    cases: list[AnyCase] = [case for case in manifest.cases if case.case in withdrawn]
+    if not cases:
+        return None
+    value = {
+        "schema": SCHEMA,
+        "release": str(manifest.name),
+        "version": str(manifest.version),
+        "release_digest": manifest.release_digest,
+        "asks": _ASKS,
+        "withdrawn": [
+            _entry(case, withdrawn[case.case], digests) for case in sorted(cases, key=lambda case: case.case)
+        ],
+    }
+    return canonical_json(value)
+
+
+def paths_of(case: AnyCase) -> tuple[str, ...]:
+    """The files of a case, relative to the release's folder."""
+    if isinstance(case, CaseEntry):
+        return case.paths
+    return (*case.image_paths.values(), case.mask_path)
+
+
+def _code(case: AnyCase) -> str:
+    return case.case
+
+
+def _entry(case: AnyCase, day: date, digests: Mapping[str, str]) -> dict[str, Any]:
+    files = [{"path": path, "sha256": digests[path]} for path in sorted(paths_of(case)) if path in digests]
+    return {"case": case.case, "date": day.isoformat(), "files": files}
