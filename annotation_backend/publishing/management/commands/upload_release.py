@@ -33,7 +33,7 @@ class Command(MaskloopCommand):
         from datasets.release.stores.upload import upload_release
 
         address = read_address(options["address"])
-        folder, recorded = find_release(options["release"], options["study"])
+        folder, recorded = find_release(options["release"], options["study"], is_given_away=True)
         digest = options["digest"] or recorded
         if options["dry_run"]:
             lists = sound_release(folder, digest=digest, progress=self.progress("verifying byte"))

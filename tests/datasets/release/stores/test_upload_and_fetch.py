@@ -10,6 +10,8 @@ import pytest
 from datasets.errors import MaskloopError, RejectedInput, TryAgain
 from datasets.files import sha256_of_file
 from datasets.part_folder import kept_part_folder
+from datasets.release.archives.pack import pack_release
+from datasets.release.correcting.beside import Beside, put_beside
 from datasets.release.manifest_reading import read_manifest
 from datasets.release.paths import MANIFEST_NAME, SUMS_NAME
 from datasets.release.stores.address import Address, read_address
@@ -73,6 +75,19 @@ def test_what_lies_at_the_place_is_left_as_it_is(small: Path, tmp_path: Path) ->
     assert place.read_text() == "a file of somebody else's"
     with pytest.raises(RejectedInput, match="release-exists"):
         fetch_release(Address("file", str(small)), place)
+
+
+def test_a_release_with_a_tombstone_beside_it_is_given_away_no_more(
+    release: Path, home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_beside(release, Beside.TOMBSTONE, b"{}")
+    assert _code(release, read_address(home)) == "release-withdrawn"
+    with pytest.raises(RejectedInput, match="release-withdrawn"):
+        pack_release(release, tmp_path / "packed")
+    monkeypatch.chdir(release)
+    assert _code(Path(), read_address(home)) == "release-withdrawn"
+    put_beside(release, Beside.TOMBSTONE, None)
+    assert not upload_release(Path(), read_address(home)).was_there
 
 
 def test_nothing_is_published_into_the_release_itself(small: Path) -> None:
