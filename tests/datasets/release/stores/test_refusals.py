@@ -88,7 +88,8 @@ def test_credentials_that_the_server_does_not_know(small: Path, monkeypatch: pyt
     [
         ("https://example.invalid/releases", "store-read-only"),
         ("gs://bucket/x", "store-unknown"),
-        ("sftp://example.invalid/x", "store-unknown"),
+        ("sftp://example.invalid/x", "store-not-exclusive"),
+        ("ftp://example.invalid/x", "store-not-exclusive"),
         ("nothing://known/x", "store-unknown"),
     ],
 )
