@@ -9,6 +9,12 @@ Progress = Callable[[int, int], None]
 ProgressOf = Callable[[str], Callable[..., None]]
 """Makes a progress display with a title; the display is called with done, to do and, in trainings, the loss."""
 
+
+def unseen(what: str) -> Callable[..., None]:
+    """A display that shows nothing, where nobody looks."""
+    return lambda done, total, note=None: None
+
+
 SAY_SECONDS = 60.0
 """How often a log is told of work that goes on."""
 

@@ -9,13 +9,12 @@ from django.views.decorators.http import require_GET, require_safe
 
 from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.permissions import signed_in_user
-from annotation_backend.cases.exclusion import CaseClosed
 from annotation_backend.cases.stored.digests import DamagedFile
 from annotation_backend.history.models import EventKind
 from annotation_backend.history.recording import record
 from annotation_backend.publishing.correcting.beside_releases import file_beside, pictures_of_changes
 from annotation_backend.publishing.correcting.listed import errata_of
-from annotation_backend.publishing.correcting.withdrawn import withdrawn_in
+from annotation_backend.publishing.correcting.withdrawn import require_nobody_withdrawn, withdrawn_in
 from annotation_backend.publishing.downloads import (
     Download,
     offered_parts,
@@ -98,7 +97,7 @@ def download_patch(request: HttpRequest, study: Study, pk: int) -> HttpResponseB
 
 def _answered(request: HttpRequest, release: Release, wanted: Callable[[Release], Download | None]) -> HttpResponseBase:
     """The answer to a download, as long as there is a place for it."""
-    _require_nobody_withdrawn(release)
+    require_nobody_withdrawn(release)
     if request.method == "GET" and request.headers.get("Range", "bytes=0-").startswith("bytes=0-"):
         detail = {"release": str(release)[:60]}
         record(EventKind.RELEASE_DOWNLOADED, signed_in_user(request), study=release.study, detail=detail)
@@ -112,20 +111,6 @@ def _answered(request: HttpRequest, release: Release, wanted: Callable[[Release]
     except BaseException:
         place.close()
         raise
-
-
-def _require_nobody_withdrawn(release: Release) -> None:
-    """Refuses to give away what was withdrawn; the folder stays as it is, for whoever has to prove what was in it.
-
-    Raises:
-        CaseClosed: ``release-withdrawn``.
-    """
-    if gone := withdrawn_in(release):
-        raise CaseClosed(
-            "release-withdrawn",
-            f"{release} holds {len(gone)} case(s) that were withdrawn, and is given away no more.",
-            remedy="Take the next version; who has this one finds in its tombstone what to delete.",
-        )
 
 
 def _sent(

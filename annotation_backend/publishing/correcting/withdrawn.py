@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date
 from pathlib import Path
 
+from annotation_backend.cases.exclusion import CaseClosed
 from annotation_backend.cases.models import Case, Patient, Withdrawal
 from annotation_backend.labeling.models import CaseMask
 from annotation_backend.publishing.models import Release, ReleasedCase
@@ -35,6 +36,20 @@ def withdrawn_in(release: Release) -> dict[str, date]:
     rows = ReleasedCase.objects.filter(release=release, case__patient__withdrawal__isnull=False)
     days = rows.values_list("code", "case__patient__withdrawal__created")
     return {code: moment.astimezone(UTC).date() for code, moment in days}
+
+
+def require_nobody_withdrawn(release: Release) -> None:
+    """Refuses to give away what was withdrawn; the folder stays as it is, for whoever has to prove what was in it.
+
+    Raises:
+        CaseClosed: ``release-withdrawn``.
+    """
+    if gone := withdrawn_in(release):
+        raise CaseClosed(
+            "release-withdrawn",
+            f"{release} holds {len(gone)} case(s) that were withdrawn, and is given away no more.",
+            remedy="Take the next version; who has this one finds in its tombstone what to delete.",
+        )
 
 
 def releases_with(patient: Patient) -> list[Release]:

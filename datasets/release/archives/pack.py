@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from datasets.errors import RejectedInput
-from datasets.progress import ProgressOf
+from datasets.progress import ProgressOf, unseen
 from datasets.release.archives.contents import release_files
 from datasets.release.archives.parts import archive_names, split
 from datasets.release.archives.patch import patch_files, patch_words, planned_patch
@@ -20,7 +20,7 @@ def pack_release(
     digest: str | None = None,
     former: Path | None = None,
     most_bytes: int | None = None,
-    progress_of: ProgressOf = lambda what: lambda done, total, note=None: None,
+    progress_of: ProgressOf = unseen,
 ) -> tuple[WrittenArchive, ...]:
     """Verifies a release and writes its archives; the same release and sizes give the same bytes.
 

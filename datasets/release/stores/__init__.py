@@ -4,5 +4,5 @@
 `fsspec_files`, `web_files` (read only) or a folder (`folder_files`). `upload` publishes, `fetch` brings back, both into
 folders by `filling`. `refusals` are what may go wrong on the way.
 
-Imports `datasets.release.verification`.
+Imports `datasets.release.correcting` and `datasets.release.verification`.
 """

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from datasets.errors import RejectedInput
-from datasets.progress import Progress
+from datasets.progress import ProgressOf, unseen
 from datasets.release.stores.address import Address
 from datasets.release.stores.filling import Transfer, fill_folder
 from datasets.release.stores.lists import read_release_lists
@@ -11,7 +11,7 @@ from datasets.release.stores.opening import opened_to_read
 
 
 def fetch_release(
-    address: Address, folder: Path, *, digest: str | None = None, progress: Progress = lambda done, total: None
+    address: Address, folder: Path, *, digest: str | None = None, progress_of: ProgressOf = unseen
 ) -> Transfer:
     """Fetches a release into a folder that is not there yet, whole or not at all.
 
@@ -20,7 +20,7 @@ def fetch_release(
         folder: The release's folder here; where the very same release lies there, nothing is done.
         digest: The release digest that the publisher names; without it, whoever can change the store can offer another
             sound release.
-        progress: Called with bytes done and to do.
+        progress_of: Shows how far it is.
 
     Raises:
         RejectedInput: There is no whole release (``release-missing``), another one (``release-digest``), one that is
@@ -32,4 +32,4 @@ def fetch_release(
     place = folder.absolute()
     if not place.name:
         raise RejectedInput("fetch-folder", "The folder has no name.", remedy="Name the release's folder.")
-    return fill_folder(files, lists, place, is_for_others=False, progress=progress)
+    return fill_folder(files, lists, place, is_for_others=False, progress_of=progress_of)

@@ -13,7 +13,7 @@ from pathlib import Path
 from datasets.errors import RejectedInput, TryAgain
 from datasets.files import flush_to_disk, is_unchanged
 from datasets.part_folder import kept_part_folder, place_part
-from datasets.progress import Progress
+from datasets.progress import Progress, ProgressOf
 from datasets.release.stores.at_once import each_at_once
 from datasets.release.stores.lists import ReleaseLists
 from datasets.release.stores.refusals import forbidden, full, named_system_errors
@@ -56,7 +56,7 @@ class Transfer:
 
 
 def fill_folder(
-    files: ReadableFiles, lists: ReleaseLists, place: Path, *, is_for_others: bool, progress: Progress
+    files: ReadableFiles, lists: ReleaseLists, place: Path, *, is_for_others: bool, progress_of: ProgressOf
 ) -> Transfer:
     """Brings a release into a folder, whole or not at all.
 
@@ -65,7 +65,7 @@ def fill_folder(
         lists: What belongs to it.
         place: The folder that is made.
         is_for_others: Whether everybody may read it, as far as the folders above let them.
-        progress: Called with bytes done and to do.
+        progress_of: Shows how far it is.
 
     Raises:
         RejectedInput: Something else lies there (``release-exists``), or the source lacks a file or gives other bytes
@@ -74,19 +74,19 @@ def fill_folder(
             answer.
     """
     with named_system_errors():
-        return _filled(files, lists, place, is_for_others=is_for_others, progress=progress)
+        return _filled(files, lists, place, is_for_others=is_for_others, progress_of=progress_of)
 
 
 def _filled(
-    files: ReadableFiles, lists: ReleaseLists, place: Path, *, is_for_others: bool, progress: Progress
+    files: ReadableFiles, lists: ReleaseLists, place: Path, *, is_for_others: bool, progress_of: ProgressOf
 ) -> Transfer:
     if os.path.lexists(place):
         return _there_already(place, lists)
     _make_home(place.parent)
     try:
         with kept_part_folder(place.parent, f"{place.name}-{lists.digest[:_DIGITS_OF_DIGEST]}") as part:
-            sent = _complete(part, files, lists, progress=progress)
-            _make_sure(part, lists)
+            sent = _complete(part, files, lists, progress=progress_of("copying byte"))
+            _make_sure(part, lists, progress_of("reading back byte"))
             _set_rights(part, is_for_others=is_for_others)
             try:
                 place_part(part, place)
@@ -158,9 +158,9 @@ def _kept(part: Path, lists: ReleaseLists) -> set[str]:
     return kept
 
 
-def _make_sure(part: Path, lists: ReleaseLists) -> None:
+def _make_sure(part: Path, lists: ReleaseLists, progress: Progress) -> None:
     """Reads everything back, to the last voxel, before it is a release."""
-    report = verify_release(part, expected_digest=lists.digest)
+    report = verify_release(part, expected_digest=lists.digest, progress=progress)
     if report.findings:
         said = "; ".join(map(str, report.findings[:3]))
         raise RejectedInput(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from datasets.errors import RejectedInput
 from datasets.progress import Progress
+from datasets.release.correcting.beside import Beside, beside
 from datasets.release.manifest_parts import file_entry
 from datasets.release.manifest_reading import AnyManifest
 from datasets.release.paths import MANIFEST_NAME, SUMS_NAME
@@ -95,11 +96,18 @@ def read_release_lists(files: ReadableFiles, *, digest: str | None = None) -> Re
 def sound_release(
     folder: Path, *, digest: str | None = None, progress: Progress = lambda done, total: None
 ) -> ReleaseLists:
-    """Verifies a release in a folder, and gives its lists.
+    """Verifies a release in a folder that is to be given away, and gives its lists.
 
     Raises:
-        RejectedInput: It is not as it was published (``release-unsound``), or another one (``release-digest``).
+        RejectedInput: It is not as it was published (``release-unsound``), another one (``release-digest``), or a
+            tombstone lies beside it (``release-withdrawn``).
     """
+    if beside(folder.resolve(), Beside.TOMBSTONE).exists():
+        raise RejectedInput(
+            "release-withdrawn",
+            "The release holds cases that were withdrawn, as the tombstone beside it says; it is given away no more.",
+            remedy="Take the next version.",
+        )
     report = verify_release(folder, expected_digest=digest, progress=progress)
     if report.findings:
         said = " ".join(map(str, report.findings[:_FINDINGS_SAID]))

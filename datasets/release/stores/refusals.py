@@ -76,6 +76,15 @@ def not_exclusive() -> RejectedInput:
     )
 
 
+def too_large(path: str) -> RejectedInput:
+    """A file that no single step takes."""
+    return RejectedInput(
+        "store-file-too-large",
+        f"{path} is larger than the 5 GiB that S3 takes in one step.",
+        remedy="Publish to a folder.",
+    )
+
+
 def file_differs(path: str) -> RejectedInput:
     """Something else is there than should be, or nothing."""
     return RejectedInput(

@@ -14,6 +14,9 @@ from datasets.errors import MaskloopError
 from datasets.release.stores import refusals
 from datasets.release.stores.stored_files import PORTION_BYTES
 
+_LARGEST_BYTES = 5 << 30
+"""What S3 takes in one step."""
+
 _CONNECT_SECONDS, _READ_SECONDS = 10, 60
 _REFUSALS: Mapping[str, Callable[[], MaskloopError]] = {
     "NoSuchBucket": refusals.missing,
@@ -79,6 +82,8 @@ class S3Files:
 
     def create(self, path: str, source: Path, *, sha256: str, media_type: str) -> bool:
         """Writes a new file in one step; False where something is there. The server is told the digest to compare."""
+        if source.stat().st_size > _LARGEST_BYTES:
+            raise refusals.too_large(path)
         with _named(), source.open("rb") as stream:
             try:
                 self._client.put_object(

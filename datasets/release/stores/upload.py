@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from datasets.errors import RejectedInput
-from datasets.progress import Progress
+from datasets.progress import Progress, ProgressOf, unseen
 from datasets.release.paths import MANIFEST_NAME, SUMS_NAME
 from datasets.release.stores.address import FOLDER, Address
 from datasets.release.stores.at_once import each_at_once
@@ -27,7 +27,7 @@ def upload_release(
     address: Address,
     *,
     digest: str | None = None,
-    progress: Progress = lambda done, total: None,
+    progress_of: ProgressOf = unseen,
 ) -> Transfer:
     """Publishes a release as a folder of its name and version at an address.
 
@@ -35,7 +35,7 @@ def upload_release(
         folder: The release's folder here.
         address: The place of all releases, a folder or a store.
         digest: The release's digest where it is known from elsewhere.
-        progress: Called with bytes done and to do, first of verifying the release, then of sending it.
+        progress_of: Shows how far it is.
 
     Raises:
         RejectedInput: The release is not sound (``release-unsound``), another one of its name and version is there
@@ -43,16 +43,16 @@ def upload_release(
             (``store-file-differs``, ``store-file-extra``), or the store refuses.
         TryAgain: The store does not answer, is busy or full, or another run is at it; the next run goes on.
     """
-    lists = sound_release(folder, digest=digest, progress=progress)
+    lists = sound_release(folder, digest=digest, progress=progress_of("verifying byte"))
     place = address.below(lists.title)
     if place.scheme != FOLDER:
-        return _sent(folder, lists, opened_to_write(place), progress=progress)
+        return _sent(folder, lists, opened_to_write(place), progress=progress_of("publishing byte"))
     target = Path(place.place).absolute()
     if target.resolve().is_relative_to(folder.resolve()) and target.resolve() != folder.resolve():
         raise RejectedInput(
             "upload-in-release", "The address lies in the release, which never changes.", remedy="Choose another one."
         )
-    return fill_folder(FolderFiles(folder), lists, target, is_for_others=True, progress=progress)
+    return fill_folder(FolderFiles(folder), lists, target, is_for_others=True, progress_of=progress_of)
 
 
 def _sent(folder: Path, lists: ReleaseLists, files: WritableFiles, *, progress: Progress) -> Transfer:

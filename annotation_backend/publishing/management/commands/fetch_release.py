@@ -26,8 +26,7 @@ class Command(MaskloopCommand):
         from datasets.release.stores.fetch import fetch_release
 
         address = read_address(options["address"])
-        progress = self.progress("fetching byte")
-        done = fetch_release(address, options["folder"], digest=options["digest"], progress=progress)
+        done = fetch_release(address, options["folder"], digest=options["digest"], progress_of=self.progress)
         how = "is there already, and sound" if done.was_there else f"is here and sound: {done.files_sent} files came"
         self.say(f"{done.title} {how}. Digest {done.digest}")
         return asdict(done), []

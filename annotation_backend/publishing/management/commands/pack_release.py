@@ -49,7 +49,7 @@ class Command(MaskloopCommand):
         """Verifies the release, and packs it."""
         from datasets.release.archives.pack import pack_release
 
-        folder, digest = find_release(options["release"], options["study"])
+        folder, digest = find_release(options["release"], options["study"], is_given_away=True)
         former = find_release(options["against"], options["study"])[0] if options["against"] else None
         written = pack_release(
             folder,

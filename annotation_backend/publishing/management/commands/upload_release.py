@@ -33,14 +33,14 @@ class Command(MaskloopCommand):
         from datasets.release.stores.upload import upload_release
 
         address = read_address(options["address"])
-        folder, recorded = find_release(options["release"], options["study"])
+        folder, recorded = find_release(options["release"], options["study"], is_given_away=True)
         digest = options["digest"] or recorded
         if options["dry_run"]:
             lists = sound_release(folder, digest=digest, progress=self.progress("verifying byte"))
             size = sum(map(lists.size_of, lists.files))
             self.say(f"{lists.title}: {len(lists.files)} files, {size / 1e6:.1f} MB would go to {address}")
             return {"release": lists.title, "digest": lists.digest, "files": len(lists.files), "bytes": size}, []
-        done = upload_release(folder, address, digest=digest, progress=self.progress("publishing byte"))
+        done = upload_release(folder, address, digest=digest, progress_of=self.progress)
         how = "is there already" if done.was_there else f"is published: {done.files_sent} files were sent"
         self.say(f"{done.title} {how}. Digest {done.digest}")
         self.say(f"Anybody who may read it fetches it: fetch_release {address.below(done.title)} {done.title}")

@@ -16,6 +16,7 @@ from annotation_backend.publishing.correcting.beside_releases import tell_beside
 from annotation_backend.publishing.correcting.errata import accept, report
 from annotation_backend.publishing.correcting.withdrawing import planned_withdrawal, withdraw_patient
 from annotation_backend.publishing.models import Release
+from annotation_backend.publishing.named_release import find_release
 from annotation_backend.publishing.services import publish_release
 from annotation_backend.registry.models import Model
 from annotation_backend.review.models import Review
@@ -84,6 +85,16 @@ def test_a_patient_is_gone_from_what_comes_and_named_in_what_was(
     assert not [
         content for content in beside if REASON.encode() in content or b"P0002" in content or b"C0002" in content
     ]
+
+
+def test_a_version_that_holds_the_patient_is_published_no_more(study: Study, first: Release) -> None:
+    """Also before the tombstone is written, and to whoever names the release."""
+    assert find_release("tumours-1.0.0", study.name, is_given_away=True) == (first.path, first.digest)
+    withdraw_patient(_patient(), reason=REASON)
+    first.path.with_name("tumours-1.0.0.tombstone.json").unlink()
+    with pytest.raises(RejectedInput, match="release-withdrawn"):
+        find_release("tumours-1.0.0", study.name, is_given_away=True)
+    assert find_release("tumours-1.0.0", study.name) == (first.path, first.digest)
 
 
 def test_nobody_takes_it_back(study: Study, first: Release) -> None:

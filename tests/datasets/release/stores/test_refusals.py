@@ -3,7 +3,9 @@
 import socket
 from pathlib import Path
 
+import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from datasets.errors import MaskloopError, RejectedInput, TryAgain
 from datasets.release.paths import MANIFEST_NAME
@@ -94,6 +96,29 @@ def test_a_place_that_nothing_here_writes_to(small: Path, text: str, code: str) 
     with pytest.raises(RejectedInput) as refusal:
         upload_release(small, read_address(text))
     assert refusal.value.code == code
+
+
+class _Forgetful(MemoryFileSystem):
+    """A driver that writes over what is there, whatever it is asked."""
+
+    protocol = "forgetful"
+
+    def open(self, path: str, mode: str = "rb", **more: object) -> object:
+        """Opens a file; ``x`` is ``w``."""
+        return super().open(path, mode.replace("x", "w"), **more)
+
+
+def test_a_driver_that_writes_over_what_is_there_is_found_out(small: Path) -> None:
+    fsspec.register_implementation("forgetful", _Forgetful, clobber=True)
+    with pytest.raises(RejectedInput, match="store-not-exclusive"):
+        upload_release(small, Address("forgetful", "x/y"))
+
+
+def test_a_file_that_s3_takes_in_no_single_step(s3: str, tmp_path: Path) -> None:
+    with (tmp_path / "large").open("wb") as stream:
+        stream.truncate((5 << 30) + 1)
+    with pytest.raises(RejectedInput, match="store-file-too-large"):
+        opened_to_write(read_address(s3)).create("large", tmp_path / "large", sha256="0" * 64, media_type="text/plain")
 
 
 def test_a_folder_that_may_not_be_written(small: Path, tmp_path: Path) -> None:

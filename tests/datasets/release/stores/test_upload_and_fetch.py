@@ -1,5 +1,6 @@
 """Published to each kind of place, and back: the same bytes, nothing twice, nothing over anything else."""
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,6 +10,8 @@ import pytest
 from datasets.errors import MaskloopError, RejectedInput, TryAgain
 from datasets.files import sha256_of_file
 from datasets.part_folder import kept_part_folder
+from datasets.release.archives.pack import pack_release
+from datasets.release.correcting.beside import Beside, put_beside
 from datasets.release.manifest_reading import read_manifest
 from datasets.release.paths import MANIFEST_NAME, SUMS_NAME
 from datasets.release.stores.address import Address, read_address
@@ -72,6 +75,19 @@ def test_what_lies_at_the_place_is_left_as_it_is(small: Path, tmp_path: Path) ->
     assert place.read_text() == "a file of somebody else's"
     with pytest.raises(RejectedInput, match="release-exists"):
         fetch_release(Address("file", str(small)), place)
+
+
+def test_a_release_with_a_tombstone_beside_it_is_given_away_no_more(
+    release: Path, home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_beside(release, Beside.TOMBSTONE, b"{}")
+    assert _code(release, read_address(home)) == "release-withdrawn"
+    with pytest.raises(RejectedInput, match="release-withdrawn"):
+        pack_release(release, tmp_path / "packed")
+    monkeypatch.chdir(release)
+    assert _code(Path(), read_address(home)) == "release-withdrawn"
+    put_beside(release, Beside.TOMBSTONE, None)
+    assert not upload_release(Path(), read_address(home)).was_there
 
 
 def test_nothing_is_published_into_the_release_itself(small: Path) -> None:
@@ -148,6 +164,40 @@ def test_a_second_publisher_into_a_folder_is_told_while_the_first_is_at_it(small
     with at_it, pytest.raises(TryAgain, match="release-in-work"):
         upload_release(small, Address("file", str(tmp_path)))
     assert not upload_release(small, Address("file", str(tmp_path))).was_there
+
+
+@pytest.mark.slow
+def test_two_processes_at_once_into_a_folder(small: Path, tmp_path: Path) -> None:
+    """One makes it; the other is told that it is there, or being made."""
+    for number in range(5):
+        home = Address("file", str(tmp_path / str(number)))
+        receiver, sender = os.pipe()
+        children = [_publishing(small, home, receiver) for _ in range(2)]
+        os.write(sender, b"go")  # both begin now
+        os.close(receiver)
+        os.close(sender)
+        ended = sorted(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children)
+        assert ended[0] == _MADE
+        assert ended[1] in (_WAS_THERE, _IN_WORK)
+        assert files_of(tmp_path / str(number) / small.name) == files_of(small)
+
+
+_MADE, _WAS_THERE, _IN_WORK, _FAILED = 10, 11, 12, 13
+
+
+def _publishing(release: Path, home: Address, start: int) -> int:
+    """A process that publishes when told to; its number."""
+    child = os.fork()
+    if child:
+        return child
+    code = _FAILED
+    try:
+        os.read(start, 1)
+        code = _WAS_THERE if upload_release(release, home).was_there else _MADE
+    except TryAgain as error:
+        code = _IN_WORK if error.code == "release-in-work" else _FAILED
+    finally:
+        os._exit(code)
 
 
 def _both(one: Path, other: Path, home: str) -> list[Transfer | MaskloopError]:
