@@ -159,17 +159,6 @@ def test_what_a_later_version_has_put_right_already_needs_no_review(
     assert "erratum" not in (publish_release(study, version("1.0.2")).release.path / "CHANGES").read_text("utf-8")
 
 
-def test_a_version_is_built_again_after_another_erratum_was_accepted(
-    study: Study, first: Release, redrawn: Redrawn, people: dict[Role, User]
-) -> None:
-    accept(report(study, said_of(first, CODE)))
-    redrawn("C0002")
-    later = publish_release(study, version("1.0.1")).release
-    accept(report(study, said_of(later, CODE, text="Its edge is wrong.")))
-    approve(Case.objects.get(code="C0002").masks.latest("pk"), people[Role.RADIOLOGIST])
-    assert publish_release(study, version("1.0.1")).release.digest == later.digest
-
-
 def test_what_is_decided_is_decided(study: Study, first: Release) -> None:
     erratum = decline(report(study, said_of(first, CODE)), words="It is right.")
     for act in (lambda: accept(erratum), lambda: decline(erratum, words="No.")):

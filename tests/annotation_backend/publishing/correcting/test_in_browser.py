@@ -28,6 +28,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(trans
 
 CODE, GONE = "sub-0002_ses-1", "sub-0003_ses-1"
 WIDTHS = (1280, 390)
+PATIENCE_MS = 120_000
 
 
 @pytest.fixture
@@ -48,6 +49,7 @@ def page(people: dict[Role, User]) -> Iterator[Page]:
     """A browser's page; no script may fail."""
     told: list[str] = []
     with browser_page() as opened:
+        opened.set_default_timeout(PATIENCE_MS)
         opened.set_viewport_size({"width": WIDTHS[0], "height": 900})
         opened.on("pageerror", lambda error: told.append(str(error)))
         yield opened
