@@ -22,7 +22,7 @@ from datasets.release.stores.refusals import full, named_system_errors
 from datasets.release.stores.running_total import RunningTotal
 
 README_NAME = "README.txt"
-_DIGITS_OF_DIGEST = 12
+DIGITS_OF_DIGEST = 12
 _SUMS_LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9._-]+)\n")
 
 
@@ -62,7 +62,7 @@ def write_archives(
     if os.path.lexists(out):
         raise _exists()
     names = dict(zip(archive_names(title, len(parts)), parts, strict=True))
-    work = sha256_of_bytes("\n".join([digest, *names]).encode())[:_DIGITS_OF_DIGEST]
+    work = sha256_of_bytes("\n".join([digest, *names]).encode())[:DIGITS_OF_DIGEST]
     with named_system_errors():
         try:
             with kept_part_folder(out.absolute().parent, f"{out.name}-{work}") as folder:
