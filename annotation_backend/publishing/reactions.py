@@ -9,7 +9,7 @@ from annotation_backend.cases.models import Withdrawal
 from annotation_backend.cases.signals import patient_withdrawn
 from annotation_backend.labeling.signals import time_passed
 from annotation_backend.publishing.correcting.beside_releases import tell_beside
-from annotation_backend.publishing.correcting.errata import step
+from annotation_backend.publishing.correcting.steps import step
 from annotation_backend.publishing.models import Erratum
 from annotation_backend.studies.models import Study
 from datasets.release.correcting.errata_file import OPEN_STATES, ErratumState

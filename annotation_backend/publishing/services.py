@@ -163,7 +163,7 @@ def completed(study: Study, release_settings: ReleaseSettings, chosen: Chosen) -
         by_protocol(release_settings, study.protocol),
         follows=followed(study, name, version),
         withdrawn=tuple(sorted(left)),
-        reasons=reasons_for(name, version, {key: chosen[code].code for key, code in keys.items()}),
+        reasons=reasons_for(study, name, version, {key: chosen[code].code for key, code in keys.items()}),
         learned_folds=learned_folds(study, {code: case.code for code, case in chosen.items()}),
     )
 

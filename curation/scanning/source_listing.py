@@ -182,7 +182,7 @@ def _descriptions(
     words = SITE_WORDS | {word for site in protocol.sites for word in site.split()}
     found: dict[str, CaseDescription] = {}
     visits: dict[tuple[str, str], CaseDescription] = {}
-    apart = _apart(dataset)
+    apart = told_apart(dataset)
     strange: Counter[str] = Counter()
     for case in dataset.cases:
         tissue, site = _tissue(case, protocol), known_site(case.anatomical_site, words=words)
@@ -190,7 +190,7 @@ def _descriptions(
         strange["anatomical site"] += site is None
         said = CaseDescription(tissue or UNKNOWN_TISSUE, site or "")
         found.setdefault(case.patient, said)
-        if case.patient in apart:
+        if (case.patient, case.visit) in apart:
             visits[case.patient, case.visit] = said
     findings = [
         Finding(
@@ -206,12 +206,17 @@ def _descriptions(
     return found, visits, findings
 
 
-def _apart(dataset: SourceDataset) -> set[str]:
-    """Patients of several cases, each of which has a visit of its own."""
+def told_apart(dataset: SourceDataset) -> set[tuple[str, str]]:
+    """Patient and visit of the cases of patients who have several, each with a visit of its own."""
     visits: dict[str, list[str]] = defaultdict(list)
     for case in dataset.cases:
         visits[case.patient].append(case.visit)
-    return {patient for patient, own in visits.items() if len(own) > 1 and all(own) and len(set(own)) == len(own)}
+    return {
+        (patient, visit)
+        for patient, own in visits.items()
+        if len(own) > 1 and all(own) and len(set(own)) == len(own)
+        for visit in own
+    }
 
 
 def _tissue(case: SourceCase, protocol: Protocol) -> str | None:

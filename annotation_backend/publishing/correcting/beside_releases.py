@@ -38,13 +38,14 @@ def tell_beside(study: Study) -> None:
     A release whose manifest cannot be read keeps what lies there; its own check names the damage.
     """
     for release in Release.objects.filter(study=study):
+        known, gone = listed(release), withdrawn_in(release)
+        if not known and not gone:
+            continue  # none is ever taken back, so that nothing lies there
         try:
             manifest = read_manifest((release.path / MANIFEST_NAME).read_bytes())
         except (OSError, RejectedInput):
             continue
-        known = listed(release)
         put_beside(release.path, Beside.ERRATA, errata_file(manifest, known) if known else None)
-        gone = withdrawn_in(release)
         put_beside(release.path, Beside.TOMBSTONE, tombstone(manifest, gone))
         if gone and _shows(release.path, set(gone)):
             remove_changes(release.path)

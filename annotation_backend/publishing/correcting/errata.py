@@ -1,6 +1,5 @@
 """Errata: a reader reports one, a data manager accepts or declines it; an accepted one opens its case's review."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -9,6 +8,8 @@ from django.db.models import Max
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
 from annotation_backend.publishing.correcting.beside_releases import tell_beside
+from annotation_backend.publishing.correcting.marking import mended_by
+from annotation_backend.publishing.correcting.steps import step
 from annotation_backend.publishing.models import Erratum, ErratumStep, Release, ReleasedCase
 from annotation_backend.review.endings import end_by_erratum
 from annotation_backend.studies.models import Study
@@ -20,12 +21,6 @@ from datasets.release.correcting.held_volumes import mask_voxels
 
 MOST_OPEN = 20
 """Errata of one case that wait at once: more say nothing new."""
-
-_MAY_FOLLOW: Mapping[ErratumState, tuple[ErratumState, ...]] = {
-    ErratumState.REPORTED: (ErratumState.ACCEPTED, ErratumState.DECLINED, ErratumState.WITHDRAWN),
-    ErratumState.ACCEPTED: (ErratumState.DECLINED, ErratumState.CORRECTED, ErratumState.WITHDRAWN),
-}
-"""Where an erratum goes from a state; nowhere from the others."""
 
 
 def report(study: Study, said: ErratumReport, *, person: User | None = None) -> Erratum:
@@ -100,6 +95,8 @@ def planned_report(study: Study, said: ErratumReport) -> ReportedCase:
 def accept(erratum: Erratum, *, person: User | None = None, words: str = "") -> Erratum:
     """Takes an erratum as right: its case's approval ends, and it goes back to review.
 
+    Where a later version has put it right already, nothing is to be done, and the erratum says which.
+
     Args:
         erratum: Which.
         person: Who says so; None for a command.
@@ -108,11 +105,14 @@ def accept(erratum: Erratum, *, person: User | None = None, words: str = "") -> 
     Raises:
         RejectedInput: It was decided already (``erratum-decided``), or the words are none for everybody.
     """
-    said = checked_text(words or erratum.text)
+    said, later = checked_text(words or erratum.text), mended_by(erratum)
     with transaction.atomic():
         case = Case.objects.select_for_update().get(pk=erratum.case_id)
         step(erratum, ErratumState.ACCEPTED, person=person, words=said)
-        end_by_erratum(case, why=f"Erratum {erratum.number} of {erratum.release}: {said}"[:200])
+        if later is not None:
+            step(erratum, ErratumState.CORRECTED, person=person, release=later)
+        else:
+            end_by_erratum(case, why=f"Erratum {erratum.number} of {erratum.release}: {said}"[:200])
     tell_beside(erratum.study)
     return erratum
 
@@ -134,21 +134,6 @@ def decline(erratum: Erratum, *, words: str, person: User | None = None) -> Erra
         step(erratum, ErratumState.DECLINED, person=person, words=said)
     tell_beside(erratum.study)
     return erratum
-
-
-def step(
-    erratum: Erratum, state: ErratumState, *, person: User | None, words: str = "", release: Release | None = None
-) -> ErratumStep:
-    """The next step of an erratum; must run in a transaction that holds the case's lock.
-
-    Raises:
-        RejectedInput: It has come to a state that this one does not follow (``erratum-decided``).
-    """
-    now = ErratumState(ErratumStep.objects.filter(erratum=erratum).order_by("pk").last().state)  # type: ignore[union-attr]
-    if state not in _MAY_FOLLOW.get(now, ()):
-        message = f"Erratum {erratum.number} is {now.value} already."
-        raise RejectedInput("erratum-decided", message, remedy="Load the page; report a new one if more is wrong.")
-    return ErratumStep.objects.create(erratum=erratum, state=state, words=words, person=person, release=release)
 
 
 def erratum_called(study: Study, number: int) -> Erratum:

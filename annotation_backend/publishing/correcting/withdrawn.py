@@ -12,7 +12,9 @@ from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
 from datasets.release.comparing.opened import OpenedRelease
 from datasets.release.correcting.absence import Absence, Sought, absence_from, each_once, sought_in
+from datasets.release.correcting.beside import Beside, beside
 from datasets.release.correcting.held_volumes import HeldVolume, volume_of_file
+from datasets.release.correcting.tombstone import buried_volumes
 from datasets.release.manifest import Manifest
 from datasets.release.manifest_reading import read_manifest
 from datasets.release.paths import MANIFEST_NAME, MASK
@@ -77,22 +79,29 @@ def proof_for(study: Study, folder: Path) -> Absence | None:
     if not isinstance(manifest, Manifest):
         return None
     codes = withdrawn_codes(study)
-    earlier, unread = _opened(study)
-    released = sought_in(earlier, codes)
-    volumes = each_once([*released.volumes, *_own_volumes(study)])
-    return absence_from(manifest, Sought(tuple(sorted(codes)), volumes, tuple(sorted({*unread, *released.unread}))))
+    released = [_released_volumes(release, codes) for release in _holding(study)]
+    volumes = each_once([*(volume for one in released for volume in one.volumes), *_own_volumes(study)])
+    unread = sorted({name for one in released for name in one.unread})
+    return absence_from(manifest, Sought(tuple(sorted(codes)), volumes, tuple(unread)))
 
 
-def _opened(study: Study) -> tuple[list[OpenedRelease], list[str]]:
-    """The releases that hold withdrawn cases, and names of those that cannot be read."""
+def _holding(study: Study) -> list[Release]:
     held = ReleasedCase.objects.filter(case__patient__withdrawal__isnull=False, release__study=study).values("release")
-    opened, unread = [], []
-    for release in Release.objects.filter(pk__in=held).order_by("pk"):
-        try:
-            opened.append(OpenedRelease.in_folder(release.path))
-        except RejectedInput:
-            unread.append(str(release))
-    return opened, unread
+    return list(Release.objects.filter(pk__in=held).order_by("pk"))
+
+
+def _released_volumes(release: Release, codes: frozenset[str]) -> Sought:
+    """The withdrawn volumes of an earlier version; of one whose files were deleted those that its tombstone names."""
+    try:
+        found = sought_in([OpenedRelease.in_folder(release.path)], codes)
+        if not found.unread:
+            return found
+    except RejectedInput:
+        pass
+    try:
+        return Sought((), buried_volumes(beside(release.path, Beside.TOMBSTONE).read_bytes()))
+    except (OSError, RejectedInput):
+        return Sought((), (), (str(release),))
 
 
 def _own_volumes(study: Study) -> Iterator[HeldVolume]:

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("cases", "0011_withdrawal"),
+        ("cases", "0012_withdrawal"),
         ("publishing", "0004_codes_of_releases"),
         ("studies", "0004_people_and_invitations"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),

@@ -2,7 +2,7 @@
 
 It names the channels and the labels. nnU-Net has a file a channel (``imagesTr/CASE_0000.nii.gz``,
 ``labelsTr/CASE.nii.gz``); the Decathlon lists pairs of image and label, and an image of several channels is one 4D
-file. Either way a case is a patient.
+file. Either way a case is a patient, but where it is called as BIDS calls sessions: ``sub-01_ses-2`` is of ``sub-01``.
 
 Source: nnU-Net, documentation/dataset_format.md; Antonelli et al. 2022, The Medical Segmentation Decathlon, Nat Commun
 13:4128.
@@ -26,6 +26,7 @@ from datasets.public.documents import document_or_none, said
 _ENDING = ".nii.gz"
 _IMAGE_FOLDERS, _LABEL_FOLDERS = ("imagesTr", "imagesTs"), ("labelsTr", "labelsTs")
 _NUMBERED = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})", re.DOTALL)
+_SESSION = re.compile(r"(?P<patient>sub-[A-Za-z0-9]+)_ses-[A-Za-z0-9]+")
 _OF_PROGRAM = re.compile(r"(?:Dataset|Task)\d{2,4}_\w+")
 _BACKGROUNDS = frozenset({"background", "bg"})
 _MOST_NAME = 100
@@ -169,18 +170,18 @@ class _Reading:
         return lone
 
     def patient(self, case: str) -> str:
-        """A case's name behind the dataset's, since many datasets have a ``case_001``.
+        """The name of a case's patient behind the dataset's, since many datasets have a ``case_001``.
 
         The dataset goes by the folders down to it; at the top by its own name, or by its folder's where that is one
         of nnU-Net or the Decathlon.
         """
         at, folder = self.document.at, self.tree.folder.name
         name = self.document.name or (folder if _OF_PROGRAM.fullmatch(folder) else "")
-        return str((at if at.parts else PurePosixPath(name)) / case)
+        return str((at if at.parts else PurePosixPath(name)) / _subject(case))
 
     def former(self, case: str) -> str:
         """What versions before the dataset's name counted called the patient."""
-        return str(self.document.at / case)
+        return str(self.document.at / _subject(case))
 
     def find(self, code: str, message: str, remedy: str, *paths: str) -> None:
         subject = self.tree.subject(*paths) or "the dataset"
@@ -189,7 +190,14 @@ class _Reading:
     def _case(self, case: str, images: tuple[SourceImage, ...], label: str) -> SourceCase:
         self.names.append(case)
         masks = (SourceMask(label, labels=self.document.labels),) if label else ()
-        return SourceCase(self.patient(case), case, images, masks)
+        visit = case if _SESSION.fullmatch(case) else ""
+        return SourceCase(self.patient(case), case, images, masks, visit=visit)
+
+
+def _subject(case: str) -> str:
+    """The patient in a case's name."""
+    match = _SESSION.fullmatch(case)
+    return match["patient"] if match else case
 
 
 def _channels(named: object) -> tuple[str, ...]:

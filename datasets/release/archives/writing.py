@@ -22,7 +22,7 @@ from datasets.release.stores.refusals import full, named_system_errors
 from datasets.release.stores.running_total import RunningTotal
 
 README_NAME = "README.txt"
-_DIGITS_OF_DIGEST = 12
+DIGITS_OF_DIGEST = 12
 _SUMS_LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9._-]+)\n")
 
 
@@ -81,7 +81,7 @@ def _work(digest: str, names: Mapping[str, Part]) -> str:
     for name, part in names.items():
         told.append(name)
         told += [f"{file.name} {file.size} {_digest_of_text(file)}" for file in part]
-    return sha256_of_bytes("\n".join(told).encode())[:_DIGITS_OF_DIGEST]
+    return sha256_of_bytes("\n".join(told).encode())[:DIGITS_OF_DIGEST]
 
 
 def _digest_of_text(file: ArchivedFile) -> str:

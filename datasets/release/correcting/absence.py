@@ -6,7 +6,7 @@ What was resampled, cropped or changed otherwise has other voxels, and is not.
 Volumes that are zero everywhere are left out, and are counted: all empty masks of a size are equal, whoever's they are.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from datasets.progress import Progress
 from datasets.release.comparing.opened import OpenedRelease
 from datasets.release.correcting.held_volumes import HeldVolume, volumes_of_case, volumes_of_manifest
 from datasets.release.manifest import Manifest
+from datasets.release.manifest_reading import AnyCase
 
 SCHEMA = "maskloop-absence/1"
 
@@ -178,9 +179,10 @@ def read_absence(former: Path, version: Path, *, progress: Progress = lambda don
         message = "The version names no case as withdrawn that the former one holds."
         raise RejectedInput("withdrawn-unknown", message, remedy="Give the former version first, then the new one.")
     held: list[HeldVolume] = []
-    for done, case in enumerate(now.manifest.cases, start=1):
+    cases: Sequence[AnyCase] = now.manifest.cases
+    for done, case in enumerate(cases, start=1):
         held += volumes_of_case(now, case, anew=True)
-        progress(done, len(now.manifest.cases))
+        progress(done, len(cases))
     name = f"{now.version.name}-{now.version.version}"
     return compared(name, now.version.digest, held, sought_in([before], gone, anew=True))
 

@@ -22,7 +22,7 @@ from datasets.release.stores.stored_files import ReadableFiles, read_expected
 from datasets.release.verification.tree import read_tree
 from datasets.release.verify import verify_release
 
-_DIGITS_OF_DIGEST = 12
+DIGITS_OF_DIGEST = 12
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _filled(
         return _there_already(place, lists)
     _make_home(place.parent)
     try:
-        with kept_part_folder(place.parent, f"{place.name}-{lists.digest[:_DIGITS_OF_DIGEST]}") as part:
+        with kept_part_folder(place.parent, f"{place.name}-{lists.digest[:DIGITS_OF_DIGEST]}") as part:
             sent = _complete(part, files, lists, progress=progress_of("copying byte"))
             _make_sure(part, lists, progress_of("reading back byte"))
             _set_rights(part, is_for_others=is_for_others)

@@ -59,6 +59,7 @@ OF_A_CODE = {
 OF_ALL = {
     *("pull_annotations", "list_studies", "list_models", "check_data", "remove_person"),
     *("create_study", "doctor", "up", "send_digests", "simulate_learning", "export_release"),
+    *("upload_release", "pack_release"),
 }
 """Commands about all studies, or one that is named; each has a test of its own."""
 
@@ -66,6 +67,7 @@ OF_FILES = {
     *(
         "verify_release",
         "verify_withdrawal",
+        "fetch_release",
         "compare_releases",
         "convert_export",
         "deidentify_studies",

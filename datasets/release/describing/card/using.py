@@ -52,13 +52,17 @@ def loading_blocks(settings: ReleaseSettings) -> tuple[Block, ...]:
         _LOAD_MONAI,
     )
     further = (
-        words("nnU-Net: set `nnUNet_raw` to that folder; `splits_final.json` in it has the suggested folds."),
+        words(
+            "nnU-Net: set `nnUNet_raw` to that folder; `splits_final.json` in the dataset's folder has the suggested "
+            "folds, which nnU-Net takes from the folder of the same name in `nnUNet_preprocessed`."
+        ),
         words("3D Slicer: open an image of a case and its file in `../slicer`, which holds the names of its segments."),
-        words(f"MONAI (`pip install monai nibabel`): `{MONAI_NAME}` lists images, masks and folds."),
+        words(f"MONAI: `{MONAI_NAME}` lists images, masks and folds, by their paths in this folder."),
         words(f"pandas, R, a spreadsheet: `{TABLE_NAME}` has a line a case, `{IMAGES_NAME}` a line an image or mask."),
         words(
             f"Croissant (`pip install mlcroissant`): `mlcroissant load --jsonld {CROISSANT_NAME} --record_set cases`."
         ),
         words("BIDS tools: the folder is a BIDS dataset of derivatives."),
     )
-    return (said("From the packed release to nnU-Net, 3D Slicer and MONAI:"), Commands(lines), Bullets(further))
+    told = "From the packed release to nnU-Net, 3D Slicer and MONAI; the last line needs `pip install monai nibabel`:"
+    return (said(told), Commands(lines), Bullets(further))

@@ -11,16 +11,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from annotation_backend.cases.ingesting.ingest import ingest
 from annotation_backend.cases.ingesting.public_dataset import DatasetImport, import_dataset
 from annotation_backend.cases.models import Case, ImportedMask, IngestPatient, Patient
 from annotation_backend.review.models import Review
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.services import create_study
-from datasets.formats.nifti import read_mask, read_volume
+from datasets.formats.nifti import read_mask, read_volume, write_mask
+from datasets.image.mask import Mask
 from datasets.image.orientation import as_ras
 from datasets.image.volume import Volume
 from datasets.release.build import build_release
-from datasets.release.exports.options import Missing, SegmentForm
+from datasets.release.exports.export import plan_export, write_export
+from datasets.release.exports.formats import FORMATS
+from datasets.release.exports.options import ExportOptions, Missing, SegmentForm
 from datasets.release.exports.source import ReleaseSource, SourceCase, open_release
 from datasets.study.case import QualityScore
 from datasets.study.shipped_protocols import shipped_text
@@ -172,6 +176,34 @@ def test_what_a_release_makes_of_itself_for_nnunet_comes_back(tmp_path: Path) ->
     release, study = open_release(folder), _study("t1", "t2")
     done = _imported(tmp_path / "raw", study)
     assert (done.layout.name, len(done.report.new)) == ("nnunet", 5)
+    found = {case.code: _require_back(release, case, study, ("t1", "t2")) for case in release.cases}
+    assert found["sub-0002_ses-1"].patient == found["sub-0002_ses-2"].patient
+    assert Patient.objects.count() == 3
+
+
+def test_cases_of_a_patient_in_a_folder_of_studies_are_theirs(tmp_path: Path) -> None:
+    """The same for `ingest_studies`, which finds nnU-Net's datasets among studies."""
+    folder = build_release(samples.write_cases(tmp_path / "sources"), samples.SETTINGS, tmp_path / "releases").folder
+    release, study = open_release(folder), _study("t1", "t2")
+    write_export(plan_export(release, FORMATS["nnunet"], ExportOptions()), tmp_path / "studies" / "nnunet")
+    assert len(ingest(tmp_path / "studies" / "nnunet" / "raw", study=study, workers=1).new) == 5
+    assert sorted(patient.cases.count() for patient in Patient.objects.all()) == [1, 2, 2]
+
+
+@pytest.mark.parametrize("layout", ["release", "bids"])
+def test_one_label_of_another_value_comes_back(tmp_path: Path, layout: str) -> None:
+    """Its masks are no binary ones but label maps with a table."""
+    cases = []
+    for number in (1, 2, 3):
+        case = samples.write_case(tmp_path / "sources", number)
+        mask = read_mask(case.mask)
+        write_mask(case.mask, Mask(mask.data * np.uint8(2), mask.grid))
+        cases.append(replace(case, sources={}))
+    settings = replace(samples.SETTINGS, labels={2: "Tumour"})
+    folder = build_release(cases, settings, tmp_path / "releases").folder
+    assert len(list(folder.rglob("*_dseg.nii.gz"))) == 3
+    release, study = open_release(folder), _study("t1", "t2")
+    assert len(_imported(folder, study, layout=layout).report.new) == 3
     for case in release.cases:
         _require_back(release, case, study, ("t1", "t2"))
 

@@ -145,6 +145,20 @@ def test_a_wrong_word_is_corrected_by_another_word(study: Study, first: Release,
     assert image.state is ErratumState.ACCEPTED
 
 
+def test_what_a_later_version_has_put_right_already_needs_no_review(
+    study: Study, first: Release, redrawn: Redrawn
+) -> None:
+    """Somebody who holds 1.0.0 still reports what nobody had reported before 1.0.1 corrected it."""
+    redrawn("C0002")
+    later = publish_release(study, version("1.0.1")).release
+    erratum = accept(report(study, said_of(first, CODE)))
+    assert (erratum.state, erratum.last_step.release) == (ErratumState.CORRECTED, later)
+    assert approved_review(Case.objects.get(code="C0002")) is not None
+    assert _listed(first)[0]["corrected_in"] == "tumours-1.0.1"
+    assert publish_release(study, version("1.0.1")).release.digest == later.digest, "its change log is what it was"
+    assert "erratum" not in (publish_release(study, version("1.0.2")).release.path / "CHANGES").read_text("utf-8")
+
+
 def test_what_is_decided_is_decided(study: Study, first: Release) -> None:
     erratum = decline(report(study, said_of(first, CODE)), words="It is right.")
     for act in (lambda: accept(erratum), lambda: decline(erratum, words="No.")):

@@ -1,6 +1,7 @@
 """A withdrawn patient: out of everything that comes, named in everything that was, and proven to be absent."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -175,11 +176,24 @@ def test_a_patient_who_was_never_released_is_looked_for_all_the_same(
 def test_a_former_version_that_is_gone_leaves_the_proof_open_and_says_so(study: Study, first: Release) -> None:
     withdraw_patient(_patient(), reason=REASON)
     (first.path / "manifest.json").unlink()
+    first.path.with_name("tumours-1.0.0.tombstone.json").unlink()
     built = publish_release(study, version("1.0.1"))
     assert built.absence is not None
     assert not built.absence.is_proven
     assert "1 earlier version(s) could not be read: tumours-1.0.0" in built.absence.sentence
     assert [finding.code for finding in built.findings] == ["withdrawal-unproven"]
+
+
+def test_after_the_former_files_were_deleted_their_tombstone_proves_it(study: Study, first: Release) -> None:
+    withdraw_patient(_patient(), reason=REASON)
+    shutil.rmtree(first.path)
+    shutil.rmtree(Case.objects.get(code="C0002").folder)
+    built = publish_release(study, version("1.0.1"))
+    assert built.absence is not None
+    assert (built.absence.is_proven, built.findings) == (True, ())
+    assert [(one.place, one.case, one.name) for one in built.absence.sought] == [
+        ("tumours-1.0.0", CODE, name) for name in ("mask", "t1", "t2")
+    ]
 
 
 def test_what_a_crash_left_out_is_made_the_next_time(study: Study, first: Release) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from datasets.errors import RejectedInput
+from datasets.files import sha256_of_file
 from datasets.release.archives import apply_patch
 from datasets.release.archives.pack import pack_release
 from datasets.release.archives.patch import SCRIPT_NAME
@@ -124,7 +125,7 @@ def test_a_patch_that_leads_outside_writes_nothing_there(patch: Path, former: Pa
     content["files"][0]["path"] = "../outside"
     (patch / "files" / "manifest.json").write_text(json.dumps(content))
     document = json.loads((patch / "patch.json").read_bytes())
-    document["new"]["manifest_sha256"] = apply_patch._sha256(patch / "files" / "manifest.json")
+    document["new"]["manifest_sha256"] = sha256_of_file(patch / "files" / "manifest.json")
     (patch / "patch.json").write_text(json.dumps(document))
     status, words = _apply(patch, former)
     assert (status, "leads out of the release" in words) == (1, True)

@@ -139,7 +139,7 @@ def test_what_somebody_changed_in_what_was_fetched_so_far_is_fetched_again(
 def test_a_link_in_place_of_the_unfinished_folder_is_not_followed(small: Path, tmp_path: Path) -> None:
     digest = json.loads((small / MANIFEST_NAME).read_bytes())["release_digest"]
     (tmp_path / "elsewhere").mkdir()
-    (tmp_path / f".part-here-{digest[: filling._DIGITS_OF_DIGEST]}").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / f".part-here-{digest[: filling.DIGITS_OF_DIGEST]}").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(MaskloopError, match="store-failed"):
         fetch_release(Address("file", str(small)), tmp_path / "here")
     assert list((tmp_path / "elsewhere").iterdir()) == []

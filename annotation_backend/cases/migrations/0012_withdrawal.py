@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("cases", "0010_consent"),
+        ("cases", "0011_visits_of_a_patient"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
