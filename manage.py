@@ -13,7 +13,7 @@ INTERRUPTED = 130
 WITHOUT_INSTALLATION = ("check_protocol", "compare_releases", "convert_export", "convert_medsam",
                         "create_study", "evaluate_model", "export_release", "fetch_release", "list_studies",
                         "migrate", "pack_release", "report_models", "segment_volume", "train_model",
-                        "upload_release", "verify_release", "verify_withdrawal")  # fmt: skip
+                        "upload_errata", "upload_release", "verify_release", "verify_withdrawal")  # fmt: skip
 """Commands that work in a fresh checkout, where nobody needs a secret yet: on files, or on an empty database."""
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from threading import Lock
 
 Progress = Callable[[int, int], None]
 """Called with (done, to do) after each piece of work, such as a case; what it raises stops the work."""
@@ -68,3 +69,23 @@ class SpokenProgress:
         if done <= first:
             return ""
         return f", {time_left(round((at - began) / (done - first) * (total - done)))} left"
+
+
+class RunningTotal:
+    """Bytes that are done of those to do; several threads may add to them.
+
+    Args:
+        done: Before this run.
+        total: To do altogether.
+        progress: Called with both.
+    """
+
+    def __init__(self, done: int, total: int, progress: Progress) -> None:
+        self._done, self._total, self._progress = done, total, progress
+        self._lock = Lock()
+
+    def add(self, count: int) -> None:
+        """Counts bytes that were done."""
+        with self._lock:
+            self._done += count
+            self._progress(self._done, self._total)

@@ -15,11 +15,10 @@ from datasets.archives.zip_writing import Archive, ArchivedFile
 from datasets.errors import RejectedInput, TryAgain
 from datasets.files import is_unchanged, sha256_of_bytes, write_bytes
 from datasets.part_folder import kept_part_folder, place_part
-from datasets.progress import Progress
+from datasets.progress import Progress, RunningTotal
 from datasets.release.archives.parts import Part, archive_names
 from datasets.release.paths import SUMS_NAME
 from datasets.release.stores.refusals import full, named_system_errors
-from datasets.release.stores.running_total import RunningTotal
 
 README_NAME = "README.txt"
 DIGITS_OF_DIGEST = 12

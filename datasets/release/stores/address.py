@@ -38,6 +38,13 @@ class Address:
         """The place of that name in this one."""
         return Address(self.scheme, f"{self.place.rstrip('/')}/{name}" if self.place else name)
 
+    def apart(self) -> tuple["Address", str]:
+        """The place that this one lies in, and its name there; the name is empty where it lies in none."""
+        above, _, name = self.place.rstrip("/").rpartition("/")
+        if self.scheme == FOLDER:
+            above, name = str(Path(self.place).absolute().parent), Path(self.place).absolute().name
+        return Address(self.scheme, above), name if above else ""
+
 
 def read_address(text: str) -> Address:
     """The address that a person gave.

@@ -1,13 +1,16 @@
 """Fetches a release from wherever it was published; what is broken off goes on, and what came is verified."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from datasets.errors import RejectedInput
 from datasets.progress import ProgressOf, unseen
+from datasets.release.correcting.beside import Beside
 from datasets.release.stores.address import Address
 from datasets.release.stores.filling import Transfer, fill_folder
 from datasets.release.stores.lists import read_release_lists
 from datasets.release.stores.opening import opened_to_read
+from datasets.release.stores.published_lists import fetched_lists, keep_errata
 
 
 def fetch_release(
@@ -24,12 +27,21 @@ def fetch_release(
 
     Raises:
         RejectedInput: There is no whole release (``release-missing``), another one (``release-digest``), one that is
-            not as its lists say, or something else lies in the folder (``release-exists``).
+            not as its lists say, something else lies in the folder (``release-exists``), or a tombstone lies beside
+            it (``release-withdrawn``).
         TryAgain: The store does not answer, or another run is at it; the next run goes on.
     """
     files = opened_to_read(address)
     lists = read_release_lists(files, digest=digest)
+    beside = fetched_lists(address, lists)
+    if Beside.TOMBSTONE in beside:
+        raise RejectedInput(
+            "release-withdrawn",
+            "Cases of this release were withdrawn, as the tombstone beside it says; it is given away no more.",
+            remedy="Fetch the next version. Whoever has this one finds in the tombstone which files to delete.",
+        )
     place = folder.absolute()
     if not place.name:
         raise RejectedInput("fetch-folder", "The folder has no name.", remedy="Name the release's folder.")
-    return fill_folder(files, lists, place, is_for_others=False, progress_of=progress_of)
+    done = fill_folder(files, lists, place, is_for_others=False, progress_of=progress_of)
+    return replace(done, errata=keep_errata(place, beside))

@@ -13,11 +13,10 @@ from pathlib import Path
 from datasets.errors import RejectedInput, TryAgain
 from datasets.files import flush_to_disk, is_unchanged
 from datasets.part_folder import kept_part_folder, place_part
-from datasets.progress import Progress, ProgressOf
+from datasets.progress import Progress, ProgressOf, RunningTotal
 from datasets.release.stores.at_once import each_at_once
 from datasets.release.stores.lists import ReleaseLists
 from datasets.release.stores.refusals import forbidden, full, named_system_errors
-from datasets.release.stores.running_total import RunningTotal
 from datasets.release.stores.stored_files import ReadableFiles, read_expected
 from datasets.release.verification.tree import read_tree
 from datasets.release.verify import verify_release
@@ -37,6 +36,7 @@ class Transfer:
         files_sent: How many were sent now.
         bytes_sent: Their size together.
         was_there: Whether the very same release lay there already, or came there meanwhile from somebody else.
+        errata: How many are listed beside a release that was fetched.
     """
 
     title: str
@@ -46,6 +46,7 @@ class Transfer:
     files_sent: int = 0
     bytes_sent: int = 0
     was_there: bool = False
+    errata: int = 0
 
     @classmethod
     def of(cls, lists: ReleaseLists, sent: Sequence[str], *, was_there: bool = False) -> "Transfer":

@@ -56,6 +56,14 @@ class WritableFiles(ReadableFiles, Protocol):
         """
         ...
 
+    def replace(self, path: str, content: bytes) -> None:
+        """Writes a file that changes, which no release's does.
+
+        Raises:
+            MaskloopError: As `refusals` say.
+        """
+        ...
+
 
 def read_list(files: ReadableFiles, path: str) -> bytes | None:
     """All bytes of one of a release's lists; None where it is not there or longer than any list.

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from datasets.errors import RejectedInput
-from datasets.progress import Progress, ProgressOf, unseen
+from datasets.progress import Progress, ProgressOf, RunningTotal, unseen
 from datasets.release.paths import MANIFEST_NAME, SUMS_NAME
 from datasets.release.stores.address import FOLDER, Address
 from datasets.release.stores.at_once import each_at_once
@@ -18,7 +18,6 @@ from datasets.release.stores.folder_files import FolderFiles
 from datasets.release.stores.lists import ReleaseLists, sound_release
 from datasets.release.stores.opening import opened_to_write
 from datasets.release.stores.refusals import file_differs, not_exclusive
-from datasets.release.stores.running_total import RunningTotal
 from datasets.release.stores.stored_files import WritableFiles, read_expected, read_list
 
 

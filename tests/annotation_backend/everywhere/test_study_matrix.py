@@ -59,7 +59,7 @@ OF_A_CODE = {
 OF_ALL = {
     *("pull_annotations", "list_studies", "list_models", "check_data", "remove_person"),
     *("create_study", "doctor", "up", "send_digests", "simulate_learning", "export_release"),
-    *("upload_release", "pack_release"),
+    *("upload_release", "upload_errata", "pack_release"),
 }
 """Commands about all studies, or one that is named; each has a test of its own."""
 

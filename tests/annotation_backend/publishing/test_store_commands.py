@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from argparse import ArgumentTypeError
@@ -16,6 +17,9 @@ from annotation_backend.publishing.management.commands.pack_release import a_siz
 from annotation_backend.publishing.models import Release
 from annotation_backend.studies.services import create_study
 from datasets.release.build import build_release
+from datasets.release.correcting.beside import Beside, put_beside
+from datasets.release.correcting.errata_file import ListedErratum, errata_file
+from datasets.release.manifest_reading import read_manifest
 from datasets.study.shipped_protocols import FIRST, shipped_text
 from tests.datasets.release.samples import SETTINGS, files_of, write_case
 from tests.datasets.support.s3_server import running_server
@@ -105,6 +109,27 @@ def test_a_studys_release_by_its_name(
     Release.objects.filter(pk=row.pk).update(digest="0" * 64)
     status, document, _ = _called(capsys, "upload_release", *named)
     assert (status, document["code"]) == (2, "release-unsound")
+
+
+def test_errata_are_put_beside_what_was_published_and_said_to_whoever_fetches_it(
+    release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = Path(shutil.copytree(release, tmp_path / "own" / release.name))
+    home = tmp_path / "home"
+    status, document, _ = _called(capsys, "upload_errata", own, home)
+    assert (status, document["code"]) == (2, "release-missing")
+    assert _called(capsys, "upload_release", own, home)[1]["beside"] == []
+    erratum = ListedErratum(1, "sub-0001_ses-1", "mask", "Tumour", (1,), "reported", own.name)
+    content = errata_file(read_manifest((own / "manifest.json").read_bytes()), [erratum])
+    put_beside(own, Beside.ERRATA, content)
+    status, document, said = _called(capsys, "upload_errata", own, home)
+    assert (status, document["beside"]) == (0, [f"{own.name}.errata.json"])
+    assert f"{own.name}.errata.json" in said
+    assert "is as it is here" in _called(capsys, "upload_errata", own, home)[2]
+    status, document, said = _called(capsys, "fetch_release", home / own.name, tmp_path / "got")
+    assert (status, document["errata"]) == (1, 1)
+    assert "read got.errata.json" in said
+    assert (tmp_path / "got.errata.json").read_bytes() == content
 
 
 def test_parts_and_a_patch_are_packed(release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

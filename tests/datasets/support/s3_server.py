@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 
-BUCKETS = ("sound", "forgetful", "damaging", "denied", "busy", "full")
+BUCKETS = ("sound", "top", "forgetful", "damaging", "denied", "busy", "full")
 """The last five write over what is there, flip a bit of every image, refuse, are never ready, and have no room."""
 
 ENVIRONMENT = {

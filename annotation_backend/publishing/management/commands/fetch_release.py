@@ -29,4 +29,5 @@ class Command(MaskloopCommand):
         done = fetch_release(address, options["folder"], digest=options["digest"], progress_of=self.progress)
         how = "is there already, and sound" if done.was_there else f"is here and sound: {done.files_sent} files came"
         self.say(f"{done.title} {how}. Digest {done.digest}")
-        return asdict(done), []
+        listed = f"{done.errata} errata are listed: read {options['folder'].name}.errata.json."
+        return asdict(done), [listed] if done.errata else []

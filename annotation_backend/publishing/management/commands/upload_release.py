@@ -30,6 +30,7 @@ class Command(MaskloopCommand):
         """Verifies the release, sends it, and reads it back."""
         from datasets.release.stores.address import read_address
         from datasets.release.stores.lists import sound_release
+        from datasets.release.stores.published_lists import upload_lists
         from datasets.release.stores.upload import upload_release
 
         address = read_address(options["address"])
@@ -41,7 +42,8 @@ class Command(MaskloopCommand):
             self.say(f"{lists.title}: {len(lists.files)} files, {size / 1e6:.1f} MB would go to {address}")
             return {"release": lists.title, "digest": lists.digest, "files": len(lists.files), "bytes": size}, []
         done = upload_release(folder, address, digest=digest, progress_of=self.progress)
+        beside = upload_lists(folder, address)
         how = "is there already" if done.was_there else f"is published: {done.files_sent} files were sent"
         self.say(f"{done.title} {how}. Digest {done.digest}")
         self.say(f"Anybody who may read it fetches it: fetch_release {address.below(done.title)} {done.title}")
-        return {**asdict(done), "address": str(address.below(done.title))}, []
+        return {**asdict(done), "address": str(address.below(done.title)), "beside": list(beside)}, []

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
+from datasets.progress import RunningTotal
 from datasets.release.stores.at_once import each_at_once
-from datasets.release.stores.running_total import RunningTotal
 
 
 @pytest.mark.parametrize("threads", [1, 4])
