@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datasets.archives.zip_writing import Archive, ArchivedFile
@@ -15,6 +15,7 @@ def _files(sizes: list[int]) -> list[ArchivedFile]:
     return [ArchivedFile(b"x" * size, f"r-1/{number}", size).with_checksum() for number, size in enumerate(sizes)]
 
 
+@settings(deadline=None)
 @given(sizes=st.lists(st.integers(0, 3000), min_size=1, max_size=20), most=st.integers(3300, 9000))
 def test_each_part_is_small_enough_and_together_they_are_all(sizes: list[int], most: int) -> None:
     files = _files(sizes)
