@@ -10,11 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from django.test import Client
 from pydicom import dcmread
 
+from annotation_backend.accounts.models import Role, User
+from annotation_backend.cases.ingesting.chosen_series import choose_series, considered_series
 from annotation_backend.cases.ingesting.ingest import ingest
 from annotation_backend.cases.ingesting.public_dataset import DatasetImport, import_dataset
 from annotation_backend.cases.models import Case, ImportedMask, IngestPatient, Patient
+from annotation_backend.cases.report import cohort
 from annotation_backend.review.models import Review
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.services import create_study
@@ -30,7 +34,8 @@ from datasets.release.exports.options import ExportOptions, Missing, SegmentForm
 from datasets.release.exports.source import ReleaseSource, SourceCase, open_release
 from datasets.study.case import QualityScore
 from datasets.study.shipped_protocols import shipped_text
-from tests.annotation_backend.support.records import second_study
+from tests.annotation_backend.support.addresses import page_at
+from tests.annotation_backend.support.records import second_study, the_study
 from tests.datasets.release import samples
 from tests.datasets.release.exports.conftest import Export, export, phantom_release, source
 
@@ -124,6 +129,25 @@ def test_every_case_of_a_patient_comes_back(tmp_path: Path, layout: str) -> None
     assert len({code for _, code in rows}) == 5
     again = _imported(folder, study, layout=layout)
     assert (again.report.new, len(again.report.known), Case.objects.not_excluded().count()) == ([], 5, 5)
+
+
+def test_the_patients_page_and_the_report_say_what_became_of_each_case(
+    tmp_path: Path, client: Client, people: dict[Role, User]
+) -> None:
+    """Series of both visits are there to choose from; who has chosen of one has said nothing of the other."""
+    cases = [samples.write_case(tmp_path / "sources", number) for number in (2, 3)]
+    folder = build_release(cases, samples.SETTINGS, tmp_path / "releases").folder
+    _imported(folder, the_study())
+    patient = Patient.objects.get()
+    client.force_login(people[Role.DATA_MANAGER])
+    page = client.get(page_at("patient-page", patient.code)).content.decode()
+    assert all(f"Last ingest, visit {number}: New case." in page for number in (1, 2))
+    considered = considered_series(patient)
+    assert len({series["reference"] for series in considered}) == 4
+    assert all(series["reference"] in page for series in considered)
+    assert cohort(the_study()).outcomes == {"New case": 2}
+    choose_series(patient, {"t1": considered[-2]["reference"]})
+    assert len(_imported(folder, the_study()).report.known) == 2
 
 
 def test_a_later_version_adds_a_case_and_a_damaged_one_stays_out(tmp_path: Path) -> None:
