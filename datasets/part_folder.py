@@ -51,12 +51,15 @@ def kept_part_folder(home: Path, name: str) -> Iterator[Path]:
         BlockingIOError: Another run is at work in it.
         FileNotFoundError: Another run has just moved it to its place.
         FileExistsError: Something lies there that is no folder.
+        PermissionError: It is somebody else's, who could change what is in it.
     """
     home.mkdir(parents=True, exist_ok=True)
     part = home / f"{PART_PREFIX}{name}"
     part.mkdir(mode=0o700, exist_ok=True)
     if part.is_symlink():
         raise FileExistsError
+    if part.stat().st_uid != os.getuid():
+        raise PermissionError
     with locked(part) as descriptor:
         if not os.path.samestat(os.fstat(descriptor), part.lstat()):  # it was moved before it was locked
             raise FileNotFoundError

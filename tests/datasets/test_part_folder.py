@@ -1,11 +1,14 @@
 """Folders that are made beside their place: remains of a killed run are removed, folders in use are not."""
 
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-from datasets.part_folder import part_folder, remove_remains
+import pytest
+
+from datasets.part_folder import kept_part_folder, part_folder, remove_remains
 
 HOLD = (
     "import sys, pathlib; from datasets.part_folder import part_folder\n"
@@ -40,6 +43,31 @@ def test_what_is_no_remains_stays(tmp_path: Path) -> None:
     assert remove_remains(tmp_path) == 0
     assert remove_remains(tmp_path / "absent") == 0
     assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_a_kept_folder_stays_for_the_next_run_and_is_one_runs_at_a_time(tmp_path: Path) -> None:
+    with kept_part_folder(tmp_path, "work") as part:
+        (part / "done").write_bytes(b"x")
+        with pytest.raises(BlockingIOError), kept_part_folder(tmp_path, "work"):
+            pass
+    assert remove_remains(tmp_path) == 0
+    with kept_part_folder(tmp_path, "work") as part:
+        assert (part / "done").read_bytes() == b"x"
+        part.rename(tmp_path / "whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["whole"]
+
+
+def test_a_kept_folder_of_somebody_else_is_not_gone_on_with(tmp_path: Path) -> None:
+    (tmp_path / ".part-work").mkdir()
+    try:
+        os.chown(tmp_path / ".part-work", 4321, -1)
+    except PermissionError:
+        pytest.skip("only root gives folders away")
+    with pytest.raises(PermissionError), kept_part_folder(tmp_path, "work"):
+        pass
+    (tmp_path / ".part-link").symlink_to(tmp_path)
+    with pytest.raises(FileExistsError), kept_part_folder(tmp_path, "link"):
+        pass
 
 
 def test_a_folder_that_was_moved_to_its_place_stays_there(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from datasets.archives.zip_writing import Archive
+from datasets.archives.zip_writing import Archive, ArchivedFile
 from datasets.errors import RejectedInput, TryAgain
 from datasets.files import is_unchanged, sha256_of_bytes, write_bytes
 from datasets.part_folder import kept_part_folder, place_part
@@ -62,10 +62,9 @@ def write_archives(
     if os.path.lexists(out):
         raise _exists()
     names = dict(zip(archive_names(title, len(parts)), parts, strict=True))
-    work = sha256_of_bytes("\n".join([digest, *names]).encode())[:DIGITS_OF_DIGEST]
     with named_system_errors():
         try:
-            with kept_part_folder(out.absolute().parent, f"{out.name}-{work}") as folder:
+            with kept_part_folder(out.absolute().parent, f"{out.name}-{_work(digest, names)}") as folder:
                 written = _written(folder, names, progress)
                 write_bytes(folder / README_NAME, readme.encode())
                 _place(folder, out.absolute())
@@ -74,6 +73,19 @@ def write_archives(
                 "pack-in-work", "Another run is writing these very archives.", remedy="Wait until it is done."
             ) from error
     return written
+
+
+def _work(digest: str, names: Mapping[str, Part]) -> str:
+    """A word for what is packed and how it is divided, by which a run finds what an earlier one left."""
+    told = [digest]
+    for name, part in names.items():
+        told.append(name)
+        told += [f"{file.name} {file.size} {_digest_of_text(file)}" for file in part]
+    return sha256_of_bytes("\n".join(told).encode())[:DIGITS_OF_DIGEST]
+
+
+def _digest_of_text(file: ArchivedFile) -> str:
+    return sha256_of_bytes(file.source) if isinstance(file.source, bytes) else ""
 
 
 def _place(folder: Path, out: Path) -> None:

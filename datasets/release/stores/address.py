@@ -1,5 +1,6 @@
 """Addresses of places for releases: a folder, or a URL without a password."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from datasets.errors import RejectedInput
 FOLDER, S3 = "file", "s3"
 WEB = ("http", "https")
 _OTHER_NAMES = {"local": FOLDER, "s3a": S3}
+_OF_WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
 _IN_BRACKETS = re.compile(r"\[[0-9A-Fa-f:.]*\]")
 """An address of IPv6."""
 
@@ -49,6 +51,8 @@ def read_address(text: str) -> Address:
     found = _URL.fullmatch(text.strip())
     if found is None and "://" in text:
         _refuse_parts()
+    if found is None and os.sep == "/" and _OF_WINDOWS.match(text):
+        _refuse("address-unreadable", "This is a path of Windows.", "Give one of this machine, such as /data/releases.")
     if found is None:
         return Address(FOLDER, str(Path(text.strip()).expanduser()))
     scheme = found.group(1).lower()

@@ -93,6 +93,7 @@ def _filled(
             except OSError:  # somebody may have come first
                 if not (part.exists() and os.path.lexists(place)):
                     raise
+                shutil.rmtree(part)
                 return _there_already(place, lists)
     except (BlockingIOError, FileNotFoundError) as error:  # locked, or just moved to its place
         raise TryAgain(

@@ -5,10 +5,13 @@ from pathlib import Path
 from datasets.release.stores.address import FOLDER, S3, WEB, Address
 from datasets.release.stores.folder_files import FolderFiles
 from datasets.release.stores.fsspec_files import FsspecFiles
-from datasets.release.stores.refusals import read_only
+from datasets.release.stores.refusals import not_exclusive, read_only
 from datasets.release.stores.s3_files import S3Files
 from datasets.release.stores.stored_files import ReadableFiles, WritableFiles
 from datasets.release.stores.web_files import WebFiles
+
+_NOT_EXCLUSIVE = ("ftp", "sftp", "ssh")
+"""What fsspec's own drivers only read here: ftp's writes over what is there, that of ssh opens no new file to write."""
 
 
 def opened_to_read(address: Address) -> ReadableFiles:
@@ -30,6 +33,8 @@ def opened_to_write(address: Address) -> WritableFiles:
     """
     if address.scheme in WEB:
         raise read_only()
+    if address.scheme in _NOT_EXCLUSIVE:
+        raise not_exclusive()
     return _opened(address, is_written=True)
 
 

@@ -72,7 +72,8 @@ def not_exclusive() -> RejectedInput:
         "store-not-exclusive",
         "The store cannot be told to write only what is not there yet, so that two publishers would write over each "
         "other.",
-        remedy="Publish to a folder, to S3 or a server that knows its conditional writes, and copy from there.",
+        remedy="Publish to a folder, to S3 or a server that knows its conditional writes, and copy the folder from "
+        "there.",
     )
 
 

@@ -118,8 +118,10 @@ def _client(*, is_written: bool) -> Any:
             **({} if is_known else {"signature_version": UNSIGNED}),
         )
         client = session.client("s3", config=config)
-    except (BotoCoreError, ValueError) as error:  # half of the credentials, an unknown profile, no server's address
+    except BotoCoreError as error:  # half of the credentials, an unknown profile
         raise refusals.without_credentials() from error
+    except ValueError as error:  # a server's address that is none
+        raise refusals.missing() from error
     if is_written and not is_known:
         raise refusals.without_credentials()
     return client

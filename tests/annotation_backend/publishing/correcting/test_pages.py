@@ -148,22 +148,23 @@ def test_a_data_manager_withdraws_and_what_holds_the_patient_is_given_away_no_mo
         assert said in answer.content.decode()
     assert not Patient.objects.filter(withdrawal__isnull=False).exists()
     assert f"{address}?patient=P0002" in manager.get(page_at("patient-page", "P0002")).content.decode()
-    assert manager.get(page_at("release-download", first.pk)).status_code == 200
+    assert manager.head(page_at("release-download", first.pk)).status_code == 200
     assert manager.post(address, form).status_code == 302
     shown = manager.get(address).content.decode()
     assert "Wrote to us." in shown
     assert page_at("release-page", first.pk) in shown
     assert "was withdrawn, for good" in manager.get(page_at("patient-page", "P0002")).content.decode()
-    refused = manager.get(page_at("release-download", first.pk))
-    assert refused.status_code == 410
-    assert "release-withdrawn" in refused.content.decode()
+    for name, number in (("release-download", ()), ("release-part", (1,)), ("release-patch", ())):
+        refused = manager.get(page_at(name, first.pk, *number))
+        assert refused.status_code == 410
+        assert "release-withdrawn" in refused.content.decode()
     page = manager.get(page_at("release-page", first.pk)).content.decode()
     assert CODE in page
     assert "Download (ZIP)" not in page
     stone = manager.get(page_at("release-beside", first.pk, "tombstone"))
     assert stone.content == first.path.with_name("tumours-1.0.0.tombstone.json").read_bytes()
     later = publish_release(study, version("1.0.1")).release
-    assert manager.get(page_at("release-download", later.pk)).status_code == 200
+    assert manager.head(page_at("release-download", later.pk)).status_code == 200
     assert json.loads(manager.get(page_at("release-beside", later.pk, "proof")).content)["proven"] is True
     assert manager.post(address, form).status_code == 400
 

@@ -139,6 +139,26 @@ def test_a_crash_at_any_file_operation_leaves_all_archives_or_none_and_the_next_
         assert sorted(path.name for path in out.parent.iterdir()) == ["out"], number
 
 
+def test_what_another_size_left_is_not_gone_on_with(versions: tuple[Path, Path], packed: Path, tmp_path: Path) -> None:
+    """Both sizes give as many parts, under the same names."""
+    other = PART + 3000
+    pack_release(versions[0], tmp_path / "other", most_bytes=other)
+    assert files_of(tmp_path / "other").keys() == files_of(packed).keys()
+    assert files_of(tmp_path / "other") != files_of(packed)
+
+    def die(what: str) -> object:
+        def show(done: int, total: int, note: float | None = None) -> None:
+            if what.startswith("packing") and done > PART + 1000:
+                raise KeyError
+
+        return show
+
+    with pytest.raises(KeyError):
+        pack_release(versions[0], tmp_path / "out", most_bytes=other, progress_of=die)
+    pack_release(versions[0], tmp_path / "out", most_bytes=PART)
+    assert files_of(tmp_path / "out") == files_of(packed)
+
+
 def test_archives_that_were_finished_before_a_kill_are_not_written_again(
     versions: tuple[Path, Path], packed: Path, tmp_path: Path
 ) -> None:

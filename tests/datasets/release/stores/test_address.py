@@ -37,6 +37,7 @@ def test_an_address_names_one_place(text: str, address: Address) -> None:
         ("s3:///", "address-unreadable"),
         ("s3://bucket/a\u202eb", "address-unreadable"),
         ("s3://bucket/a\nb", "address-unreadable"),
+        (r"C:\releases", "address-unreadable"),
         ("http://[::1/x", "address-unreadable"),
         ("s3://AKIA:tops3cret@bucket/x", "address-secret"),
         ("sftp://jane:tops3cret@example.org/x", "address-secret"),

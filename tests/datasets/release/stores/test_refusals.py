@@ -63,6 +63,18 @@ def test_nobody_said_who_we_are(small: Path, s3: str, monkeypatch: pytest.Monkey
         upload_release(small, read_address(s3))
 
 
+def test_a_servers_address_that_is_none(small: Path, s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "no address")
+    with pytest.raises(RejectedInput, match="store-missing"):
+        upload_release(small, read_address(s3))
+
+
+def test_a_profile_that_is_not_there(small: Path, s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobodys")
+    with pytest.raises(RejectedInput, match="store-credentials"):
+        upload_release(small, read_address(s3))
+
+
 def test_a_public_bucket_is_read_without_credentials(
     small: Path, s3: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -88,7 +100,8 @@ def test_credentials_that_the_server_does_not_know(small: Path, monkeypatch: pyt
     [
         ("https://example.invalid/releases", "store-read-only"),
         ("gs://bucket/x", "store-unknown"),
-        ("sftp://example.invalid/x", "store-unknown"),
+        ("sftp://example.invalid/x", "store-not-exclusive"),
+        ("ftp://example.invalid/x", "store-not-exclusive"),
         ("nothing://known/x", "store-unknown"),
     ],
 )

@@ -182,7 +182,24 @@ def test_two_processes_at_once_into_a_folder(small: Path, tmp_path: Path) -> Non
         assert files_of(tmp_path / str(number) / small.name) == files_of(small)
 
 
-_MADE, _WAS_THERE, _IN_WORK, _FAILED = 10, 11, 12, 13
+@pytest.mark.slow
+def test_two_releases_of_one_version_at_once_into_a_folder(small: Path, rival: Path, tmp_path: Path) -> None:
+    """One makes it, the other is refused, and nothing of it stays."""
+    for number in range(5):
+        home = Address("file", str(tmp_path / str(number)))
+        receiver, sender = os.pipe()
+        children = [_publishing(release, home, receiver) for release in (small, rival)]
+        os.write(sender, b"go")
+        os.close(receiver)
+        os.close(sender)
+        ended = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+        assert sorted(ended) == [_MADE, _REFUSED]
+        won = (small, rival)[ended.index(_MADE)]
+        assert files_of(tmp_path / str(number) / small.name) == files_of(won)
+        assert [path.name for path in (tmp_path / str(number)).iterdir()] == [small.name]
+
+
+_MADE, _WAS_THERE, _IN_WORK, _REFUSED, _FAILED = 10, 11, 12, 13, 14
 
 
 def _publishing(release: Path, home: Address, start: int) -> int:
@@ -196,6 +213,8 @@ def _publishing(release: Path, home: Address, start: int) -> int:
         code = _WAS_THERE if upload_release(release, home).was_there else _MADE
     except TryAgain as error:
         code = _IN_WORK if error.code == "release-in-work" else _FAILED
+    except RejectedInput as error:
+        code = _REFUSED if error.code == "release-exists" else _FAILED
     finally:
         os._exit(code)
 
