@@ -62,7 +62,7 @@ class CohortReport:
 
     Args:
         ingest: The last one; None before the first.
-        outcomes: Number of patients of the last ingest by outcome.
+        outcomes: Number of patients of the last ingest by outcome; of their cases where a source tells several apart.
         verdicts: Effective verdicts on the registrations of cases in use, in numbers.
         sources: The published datasets that came in, with licence and citation.
         cases: All cases, excluded ones too.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import (
@@ -19,7 +19,7 @@ from annotation_backend.labeling.models import LabelingProject, LabelingTask, Ta
 from annotation_backend.labeling.project.project import current_project
 from annotation_backend.labeling.versions.losses import open_findings
 from annotation_backend.labeling.watch.record import open_changes
-from annotation_backend.publishing.models import Release
+from annotation_backend.publishing.models import Erratum, Release
 from annotation_backend.review.queue_order import cases_with_a_mask, waiting
 from annotation_backend.studies.models import Study
 
@@ -87,6 +87,12 @@ class Overview:
         waiting = rows.filter(outcome=IngestOutcome.UNDECIDED, patient__cases__isnull=True)
         asked = waiting.select_related("patient", "ingest").prefetch_related("patient__chosen_series")
         return list(dict.fromkeys(row.patient for row in asked.order_by("patient__code") if not _is_chosen(row)))
+
+    @property
+    def erratum_count(self) -> int:
+        """Reported faults in releases that nobody has accepted or declined."""
+        steps = Erratum.objects.filter(study=self.study).alias(count=Count("steps"))
+        return steps.filter(count=1).count()
 
     @property
     def release_count(self) -> int:

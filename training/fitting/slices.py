@@ -26,11 +26,14 @@ from training.fitting.slice_begin import Adapter, Begin, Encoder, FirstLayer, Fi
 from training.fitting.slice_sampler import PictureSampler, Shown, Variation
 from training.inputs.augmentation import Augmentation
 from training.inputs.slice_triplets import PictureRule
-from training.networks.slice_networks import SliceNetwork
+from training.networks.slice_networks import SliceNetwork, halvings
 from training.networks.unet25d import NEIGHBOURS
 from training.segmenters.slices.slice_plan import Copies, Crop, Planes, SlicePlan
 from training.segmenters.weights import best_device
 from training.table.option import FIRST_WEIGHTS
+
+_WIDTHS = (16, 32, 64, 128, 256)
+"""Channels of the levels of the small U-Net."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +88,10 @@ class SliceSettings:
         )
         # A method without the option is LiteMedSAM's.
         network = SliceNetwork(choice.option("network") or SliceNetwork.LITE_MEDSAM)
+        widths = _WIDTHS if network is SliceNetwork.RESIDUAL else ()
         plan = SlicePlan(
-            PictureRule(),
-            widths=(16, 32, 64, 128, 256) if network is SliceNetwork.RESIDUAL else (),
+            _picture_rule(choice.option("picture_size"), step=2 ** halvings(network, widths)),
+            widths=widths,
             architecture=network,
             planes=Planes(choice.option("planes")),
             copies=Copies(choice.option("copies")),
@@ -123,6 +127,19 @@ class SliceSettings:
     def begun_from(self, sha256: str) -> "SliceSettings":
         """The same, with the published weights that it begins with, by which a checkpoint is known."""
         return replace(self, begin=replace(self.begin, weights_sha256=sha256))
+
+
+def _picture_rule(size: int | None, *, step: int) -> PictureRule:
+    """Pictures of a chosen side; LiteMedSAM's is its own."""
+    if size is None:
+        return PictureRule()
+    if size % step:
+        raise RejectedInput(
+            "fit-settings",
+            f"The network halves its pictures until a side of {step} pixels is one: {size} is no multiple of {step}.",
+            remedy=f"Choose --picture-size {max(step, round(size / step) * step)}.",
+        )
+    return PictureRule(input_size=size)
 
 
 def fit(

@@ -38,7 +38,6 @@ _FIRST = {
     "schedule": "cosine",
     "loss": "dice-bce",
     "variation": "own",
-    "planes": "drawn",
     "copies": "none",
     "crop": "body",
 }
@@ -48,6 +47,15 @@ NETWORK = Option(
     "the network",
     default="residual",
     words={"residual": "a small U-Net", "se-resnext50": "a U-Net with an SE-ResNeXt50 encoder (MSTT-199)"},
+)
+
+PICTURE_SIZE = Option(
+    "picture_size",
+    "side of the pictures that slices become, in pixels",
+    default=128,
+    is_whole=True,
+    least=32,
+    most=1024,
 )
 
 ENCODER_WEIGHTS = Option(
@@ -80,15 +88,19 @@ MOST_SLICES = 4096
 """Of a batch: it is drawn once before a training begins, to see what memory it needs."""
 
 
-def slice_options(*, batch: int, learning_rate: float, weight_decay: float) -> tuple[Option, ...]:
+def slice_options(
+    *, batch: int, learning_rate: float, weight_decay: float, planes: str = "drawn"
+) -> tuple[Option, ...]:
     """The options that all networks on slices share.
 
     Args:
         batch: Slices an iteration.
         learning_rate: Highest step size.
         weight_decay: Of the optimiser.
+        planes: Planes whose slices are shown and drawn, unless another word is given.
     """
-    words = [Option(name, meaning, default=_FIRST[name], words=words) for name, (meaning, words) in _WORDS.items()]
+    first = {**_FIRST, "planes": planes}
+    words = [Option(name, meaning, default=first[name], words=words) for name, (meaning, words) in _WORDS.items()]
     return (
         EMPTY_SLICES,
         Option("epochs", "passes over the slices with tumour, instead of iterations", is_whole=True, least=1),

@@ -7,7 +7,8 @@ decision, or when the reconciler looks.
 import logging
 from pathlib import Path
 
-from annotation_backend.publishing.contents.versions import versions_before
+from annotation_backend.cases.workers.scratch import one_at_a_time
+from annotation_backend.publishing.contents.versions import releases_folder, versions_before
 from annotation_backend.publishing.correcting.listed import listed
 from annotation_backend.publishing.correcting.withdrawn import withdrawn_in
 from annotation_backend.publishing.models import Release
@@ -35,20 +36,29 @@ logger = logging.getLogger(__name__)
 def tell_beside(study: Study) -> None:
     """Makes errata and tombstones beside all releases of a study what they should be now.
 
-    A release whose manifest cannot be read keeps what lies there; its own check names the damage.
+    A release whose manifest cannot be read keeps what lies there; its own check names the damage. Must not run in a
+    transaction: of two that do it at once, the one that writes last has read last.
     """
-    for release in Release.objects.filter(study=study):
-        known, gone = listed(release), withdrawn_in(release)
-        if not known and not gone:
-            continue  # none is ever taken back, so that nothing lies there
-        try:
-            manifest = read_manifest((release.path / MANIFEST_NAME).read_bytes())
-        except (OSError, RejectedInput):
-            continue
-        put_beside(release.path, Beside.ERRATA, errata_file(manifest, known) if known else None)
-        put_beside(release.path, Beside.TOMBSTONE, tombstone(manifest, gone))
-        if gone and _shows(release.path, set(gone)):
-            remove_changes(release.path)
+    releases = list(Release.objects.filter(study=study))
+    if not releases:
+        return
+    with one_at_a_time(releases_folder(study)):
+        for release in releases:
+            _tell_beside(release)
+
+
+def _tell_beside(release: Release) -> None:
+    known, gone = listed(release), withdrawn_in(release)
+    if not known and not gone:
+        return  # none is ever taken back, so that nothing lies there
+    try:
+        manifest = read_manifest((release.path / MANIFEST_NAME).read_bytes())
+    except (OSError, RejectedInput):
+        return
+    put_beside(release.path, Beside.ERRATA, errata_file(manifest, known) if known else None)
+    put_beside(release.path, Beside.TOMBSTONE, tombstone(manifest, gone))
+    if gone and _shows(release.path, set(gone)):
+        remove_changes(release.path)
 
 
 def tell_of_new(release: Release, absence: Absence | None) -> None:

@@ -196,6 +196,7 @@ def _write_pictures(
     def write(number: int) -> None:
         write_bytes(folder / called / names[number], encode_png(picture_of(number)), is_one_of_many=True)
 
+    (folder / called).mkdir(parents=True, exist_ok=True)  # once, so that threads do not come to it together
     with ThreadPoolExecutor(_WRITERS) as pool:
         list(pool.map(write, range(count)))
     return names

@@ -83,6 +83,13 @@ def test_options_that_the_method_does_not_have(options: dict[str, object], code:
         TrainingChoice(UNET, options=options)
 
 
+def test_pictures_whose_side_the_network_cannot_halve() -> None:
+    with pytest.raises(RejectedInput, match="fit-settings") as caught:
+        SliceSettings.of_choice(TrainingChoice(UNET, options={"picture_size": 100}))
+    assert caught.value.remedy == "Choose --picture-size 96."
+    assert SliceSettings.of_choice(TrainingChoice(UNET, options={"picture_size": 96})).plan.rule.input_size == 96
+
+
 def test_a_preset_that_the_method_does_not_have() -> None:
     with pytest.raises(RejectedInput, match="fit-preset"):
         TrainingChoice(UNET).with_preset("nnunet")

@@ -10,25 +10,32 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from django.test import Client
+from pydicom import dcmread
 
+from annotation_backend.accounts.models import Role, User
+from annotation_backend.cases.ingesting.chosen_series import choose_series, considered_series
 from annotation_backend.cases.ingesting.ingest import ingest
 from annotation_backend.cases.ingesting.public_dataset import DatasetImport, import_dataset
 from annotation_backend.cases.models import Case, ImportedMask, IngestPatient, Patient
+from annotation_backend.cases.report import cohort
 from annotation_backend.review.models import Review
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.services import create_study
-from datasets.formats.nifti import read_mask, read_volume, write_mask
+from datasets.formats.nifti import read_mask, read_volume, write_mask, write_volume
 from datasets.image.mask import Mask
 from datasets.image.orientation import as_ras
-from datasets.image.volume import Volume
-from datasets.release.build import build_release
+from datasets.image.volume import Grid, Volume
+from datasets.phantom.scanner import Protocol, write_protocol
+from datasets.release.build import ReleaseCase, ReleaseRole, build_release
 from datasets.release.exports.export import plan_export, write_export
 from datasets.release.exports.formats import FORMATS
 from datasets.release.exports.options import ExportOptions, Missing, SegmentForm
 from datasets.release.exports.source import ReleaseSource, SourceCase, open_release
 from datasets.study.case import QualityScore
 from datasets.study.shipped_protocols import shipped_text
-from tests.annotation_backend.support.records import second_study
+from tests.annotation_backend.support.addresses import page_at
+from tests.annotation_backend.support.records import second_study, the_study
 from tests.datasets.release import samples
 from tests.datasets.release.exports.conftest import Export, export, phantom_release, source
 
@@ -122,6 +129,25 @@ def test_every_case_of_a_patient_comes_back(tmp_path: Path, layout: str) -> None
     assert len({code for _, code in rows}) == 5
     again = _imported(folder, study, layout=layout)
     assert (again.report.new, len(again.report.known), Case.objects.not_excluded().count()) == ([], 5, 5)
+
+
+def test_the_patients_page_and_the_report_say_what_became_of_each_case(
+    tmp_path: Path, client: Client, people: dict[Role, User]
+) -> None:
+    """Series of both visits are there to choose from; who has chosen of one has said nothing of the other."""
+    cases = [samples.write_case(tmp_path / "sources", number) for number in (2, 3)]
+    folder = build_release(cases, samples.SETTINGS, tmp_path / "releases").folder
+    _imported(folder, the_study())
+    patient = Patient.objects.get()
+    client.force_login(people[Role.DATA_MANAGER])
+    page = client.get(page_at("patient-page", patient.code)).content.decode()
+    assert all(f"Last ingest, visit {number}: New case." in page for number in (1, 2))
+    considered = considered_series(patient)
+    assert len({series["reference"] for series in considered}) == 4
+    assert all(series["reference"] in page for series in considered)
+    assert cohort(the_study()).outcomes == {"New case": 2}
+    choose_series(patient, {"t1": considered[-2]["reference"]})
+    assert len(_imported(folder, the_study()).report.known) == 2
 
 
 def test_a_later_version_adds_a_case_and_a_damaged_one_stays_out(tmp_path: Path) -> None:
@@ -233,6 +259,39 @@ def test_dicom_comes_back(export: Export, source: ReleaseSource, form: SegmentFo
                 assert found.tissue_type == case.tissue_type
         back += len(done.report.new)
     assert back == len(source.cases)
+
+
+@pytest.mark.parametrize("form", list(SegmentForm))
+def test_segmentations_of_a_scanners_series_come_back_with_these(tmp_path: Path, form: SegmentForm) -> None:
+    """By an ingest of the series and the segmentations together; the series are the ones that were drawn on."""
+    scanner = Protocol(
+        name="t1", description="AX T1", size=16, slices=6, gap_mm=4.0, sequence="SE", scan_options="",
+        repetition_time_ms=500.0, echo_time_ms=12.0, number=2,
+    )  # fmt: skip
+    grid = Grid((16, 16, 6), np.array([[-0.7, 0, 0, 9], [0, -0.7, 0, 12], [0, 0, 4.0, -10], [0, 0, 0, 1]]))
+    cases = []
+    for number in (1, 2):
+        pixels = np.random.default_rng(number).integers(0, 4000, grid.shape).astype(np.uint16)
+        code, identity = f"sub-000{number}_ses-1", ["round", f"D{number}"]
+        series = write_protocol(tmp_path / f"in/{number}", scanner, pixels, grid, identity=identity, name="X")
+        for path in series.files:
+            dataset = dcmread(path)
+            dataset.PatientIdentityRemoved = "YES"
+            dataset.save_as(path)
+        image, mask = (tmp_path / "sources" / f"{code}-{name}.nii.gz" for name in ("t1", "mask"))
+        drawn = as_ras(Volume(np.zeros(grid.shape, np.uint8), grid))
+        drawn.data[4 : 9 + number, 5:11, 2:5] = 1
+        write_volume(image, as_ras(Volume(pixels.astype(np.float32), grid)))
+        write_mask(mask, Mask(np.ascontiguousarray(drawn.data), drawn.grid))
+        cases.append(ReleaseCase(code, "fat", "thigh", {"t1": image}, "t1", mask))
+    settings = replace(samples.SETTINGS, roles=(ReleaseRole("t1", "T1-weighted", "t1"),))
+    release = open_release(build_release(cases, settings, tmp_path / "releases").folder)
+    options = ExportOptions(segments=form, dicom=tmp_path / "in")
+    write_export(plan_export(release, FORMATS["dicom-seg"], options), tmp_path / "in/segmentations")
+    study = _study("t1")
+    assert len(ingest(tmp_path / "in", study=study, workers=1).new) == 2
+    for case in release.cases:
+        _require_back(release, case, study, ("t1",))
 
 
 def test_a_segmentation_without_its_series_and_another_patients_series_stay_out(

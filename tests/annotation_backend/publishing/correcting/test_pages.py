@@ -38,6 +38,9 @@ def test_everybody_of_the_study_reports_and_a_data_manager_decides(
         assert answer.headers["Location"] == page_at("erratum-page", number), role
         page = browser.get(page_at("erratum-page", number)).content.decode()
         assert ("Accept or decline it" in page) == (role in (Role.DATA_MANAGER, Role.ADMINISTRATOR)), role
+    for role, browser in browsers.items():
+        start = browser.get(page_at("study")).content.decode()
+        assert ("4 reported faults to decide on" in start) == (role in (Role.DATA_MANAGER, Role.ADMINISTRATOR)), role
     erratum = Erratum.objects.get(number=1)
     assert (erratum.slices, erratum.label, erratum.last_step.person) == (
         [1, 3, 4],
