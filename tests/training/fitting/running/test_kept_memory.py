@@ -1,7 +1,9 @@
 """Memory that a fit frees stays with it, and goes back to the system when the fit ends."""
 
+import multiprocessing
 import platform
 import resource
+from concurrent.futures import ProcessPoolExecutor
 
 import psutil
 import pytest
@@ -25,14 +27,22 @@ def resident() -> int:
     return int(psutil.Process().memory_info().rss)
 
 
-def test_a_freed_block_is_used_again_and_given_back_at_the_end() -> None:
+def measured() -> tuple[int, int, int]:
+    """Pages handed out for a block outside, and for one that was freed before, and bytes given back at the end."""
     outside = filled()
     with kept_memory():
         filled()
         again = filled()
         held = resident()
+    return outside, again, held - resident()
+
+
+def test_a_freed_block_is_used_again_and_given_back_at_the_end() -> None:
+    # In a process of its own: where another test has left holes, the block may not fit again where it was.
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as alone:
+        outside, again, given_back = alone.submit(measured).result()
     assert outside > 50 * max(again, 1)
-    assert held - resident() > BYTES // 2
+    assert given_back > BYTES // 2
 
 
 def fitted_badly() -> None:
