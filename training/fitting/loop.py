@@ -18,7 +18,6 @@ from datasets.errors import ProgramFault, RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes
 from training.fitting.running.board import Board
 from training.fitting.running.free_memory import free_bytes
-from training.fitting.running.kept_memory import kept_memory
 from training.fitting.running.layout import NumberFormat, compiled
 from training.fitting.running.needs import need_of, require_memory
 from training.fitting.running.portion import Portion, portions
@@ -64,8 +63,7 @@ def fit_network(
     """
     fit = _Fit(network, learn, settings, batch=batch, aside=aside, running=running, about=about or {})
     losses = fit.begin(checkpoint)
-    with kept_memory():
-        _go_on(fit, losses, checkpoint, progress)
+    _go_on(fit, losses, checkpoint, progress)
     fit.state.leave(fit.aside.best if settings.patience is not None else None)
     network.eval()
     return losses
