@@ -1,23 +1,14 @@
-"""The texts of a release in one TOML document, so that they need not be given word by word, and stay the same.
+"""The texts of a release: by a TOML document (`datasets.release.describing.about`); options go before it."""
 
-description = "T1 and T2 of soft-tissue tumours."
-masks_made_by = "Two students drew, a radiologist approved."
-known_limits = ["Tumours of the thigh only."]
-citations = ["Doe et al. 2026."]
-licence_text = '''The licence in full.'''
-"""
-
-import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from datasets.errors import RejectedInput
+from datasets.release.describing.about import with_about
 from datasets.release.settings import ReleaseSettings
 
-_TEXTS = ("description", "masks_made_by", "licence_text")
-_LISTS = ("known_limits", "citations")
 _MOST_BYTES = 1 << 20
 
 
@@ -30,32 +21,25 @@ def with_texts(release_settings: ReleaseSettings, path: Path | None, given: Mapp
         given: Texts and lists of texts by the name of the setting; empty ones change nothing.
 
     Raises:
-        RejectedInput: The document is no TOML in UTF-8 of at most 1 MB (``texts-unreadable``), or holds anything else
-            than texts and lists of these names (``texts-unknown``, ``texts-kind``).
+        RejectedInput: The document is no UTF-8 of at most 1 MB (``texts-unreadable``), or not as it should be
+            (``release-about``).
     """
-    read = _document(path) if path else {}
-    texts: dict[str, Any] = {**read, **{name: value for name, value in given.items() if value}}
-    texts |= {name: tuple(texts[name]) for name in _LISTS if name in texts}
-    return replace(release_settings, **texts)
+    said = with_about(release_settings, _document(path)) if path else release_settings
+    texts = {name: tuple(each) if isinstance(each, list) else each for name, each in given.items() if each}
+    return replace(said, **texts)
 
 
-def _document(path: Path) -> dict[str, Any]:
+def _document(path: Path) -> str:
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            _refuse("texts-unreadable", "The document of texts has more than 1 MB.")
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        _refuse("texts-unreadable", f"The document of texts cannot be read ({type(error).__name__}).")
-    unknown = sorted(set(found) - {*_TEXTS, *_LISTS})
-    if unknown:
-        _refuse("texts-unknown", f"Expected {', '.join((*_TEXTS, *_LISTS))}, got {', '.join(unknown)[:200]}.")
-    for name, value in found.items():
-        is_list = isinstance(value, list) and all(isinstance(each, str) for each in value)
-        if not (is_list if name in _LISTS else isinstance(value, str)):
-            _refuse("texts-kind", f"{name} is not {'a list of texts' if name in _LISTS else 'a text'}.")
-    return found
-
-
-def _refuse(code: str, message: str) -> NoReturn:
-    remedy = "Write it as TOML in UTF-8; the guide for data managers shows one."
-    raise RejectedInput(code, message, remedy=remedy)
+        with path.open("rb") as stream:
+            content = stream.read(_MOST_BYTES + 1)
+        if len(content) <= _MOST_BYTES:
+            return content.decode("utf-8")
+        problem = "it has more than 1 MB"
+    except (OSError, ValueError) as error:
+        problem = type(error).__name__
+    raise RejectedInput(
+        "texts-unreadable",
+        f"The document of texts cannot be read ({problem}).",
+        remedy="Write it as TOML in UTF-8; the guide for data managers shows one.",
+    )

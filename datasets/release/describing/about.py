@@ -30,7 +30,7 @@ def with_about(settings: ReleaseSettings, document: str) -> ReleaseSettings:
     """
     try:
         values = tomllib.loads(document)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         _refuse(f"This is no TOML: {error}.")
     known = {*_TEXTS, *_LISTS, *_OF_PUBLICATION, "creators"}
     if unknown := sorted(set(values) - known):

@@ -87,7 +87,7 @@ def test_what_waits_is_counted_in_its_study(tmp_path: Path, settings: Any) -> No
     there = Overview(one.study, Role.DATA_MANAGER)
     assert (there.case_count, there.review_count, there.finding_count, there.doubtful_count) == (2, 0, 2, 1)
     assert [patient.code for patient in there.undecided] == ["alphaword-P0009"]
-    assert (there.pending_count, there.returned_count, there.release_count) == (4, 0, 1)
+    assert (there.pending_count, there.returned_count, there.release_count) == (4, 0, 2)
     LabelingTask.objects.filter(case__study=one.study).update(state=TaskState.RETURNED)
     page = _shown(signed_in(one.people[Role.ANNOTATOR]), "/")
     assert "5 slices returned by review" in page

@@ -35,21 +35,28 @@ def test_a_document_gives_all_texts_and_options_go_before_it(tmp_path: Path) -> 
     assert (other.description, other.citations, other.known_limits) == ("Other.", ("Roe 2025.",), found.known_limits)
 
 
+def test_the_document_says_who_publishes_it_too(tmp_path: Path) -> None:
+    path = tmp_path / "about.toml"
+    path.write_text('title = "Tumours of the thigh"\n[[creators]]\nname = "University Hospital"\n', encoding="utf-8")
+    said = with_texts(SETTINGS, path, {}).publication
+    assert (said.title, [each.name for each in said.creators]) == ("Tumours of the thigh", ["University Hospital"])
+
+
 def test_without_a_document_there_are_those_that_were_given() -> None:
     assert with_texts(SETTINGS, None, {}) == SETTINGS
     assert with_texts(SETTINGS, None, {"known_limits": ["One."]}).known_limits == ("One.",)
 
 
 FAULTS = {
-    "no-toml": (b"description = ", "texts-unreadable"),
+    "no-toml": (b"description = ", "release-about"),
     "no-utf-8": (b'description = "\xff"', "texts-unreadable"),
     "too-large": (b'description = "' + b"x" * (1 << 20) + b'"', "texts-unreadable"),
-    "deep": (b"a = " + b"[" * 100_000, "texts-unreadable"),
-    "another-key": (b'licence = "MIT"', "texts-unknown"),
-    "a-table": (b"[description]\na = 1", "texts-kind"),
-    "a-number": (b"description = 1", "texts-kind"),
-    "a-text-for-a-list": (b'citations = "Doe"', "texts-kind"),
-    "numbers-in-a-list": (b"citations = [1]", "texts-kind"),
+    "deep": (b"a = " + b"[" * 100_000, "release-about"),
+    "another-key": (b'licence = "MIT"', "release-about"),
+    "a-table": (b"[description]\na = 1", "release-about"),
+    "a-number": (b"description = 1", "release-about"),
+    "a-text-for-a-list": (b'citations = "Doe"', "release-about"),
+    "numbers-in-a-list": (b"citations = [1]", "release-about"),
 }
 
 
