@@ -118,7 +118,10 @@ _READERS: Mapping[str, Callable[[dict[str, Any]], AnyManifest]] = {
 
 def _files_and_withdrawn(value: dict[str, Any], cases: tuple[AnyCase, ...]) -> dict[str, Any]:
     """What all schemas share, as tuples of values whose types the checks rely on."""
-    _all_of(str, (value["name"], value["version"], value["licence"], *([value["follows"]] if value["follows"] else [])))
+    _all_of(
+        str,
+        (value["name"], value["version"], value["licence"], *(each for each in [value["follows"]] if each is not None)),
+    )
     _all_of(str, (text for case in cases for text in (case.tissue_type, case.anatomical_site)))
     _all_of(bool, (case.mask_empty for case in cases))
     files = tuple(FileEntry(**_exactly(entry, FileEntry)) for entry in value["files"])

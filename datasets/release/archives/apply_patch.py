@@ -56,7 +56,9 @@ def main(arguments: list[str], home: Path = HOME) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted. The same command goes on.\n")
         return _INTERRUPTED
-    sys.stdout.write(f"{new.name} is the release as it was published. To read it to the last voxel: python3 verify.py\n")
+    sys.stdout.write(
+        f"{new.name} is the release as it was published. To read it to the last voxel: python3 verify.py\n"
+    )
     return 0
 
 

@@ -117,7 +117,10 @@ def _without_files(former: Path) -> None:
         (lambda patch, _: (patch / "patch.json").write_text("[]"), "The patch is not whole"),
         (lambda patch, _: (patch / "patch.json").write_text("{}"), "The patch is not whole"),
         (lambda patch, _: (patch / "patch.json").write_text('{"new": [], "former": 1}'), "The patch is not whole"),
-        (lambda patch, _: (patch / "patch.json").write_text('{"new": {"title": "a\\u001b"}}'), "The patch is not whole"),
+        (
+            lambda patch, _: (patch / "patch.json").write_text('{"new": {"title": "a\\u001b"}}'),
+            "The patch is not whole",
+        ),
         (lambda patch, _: (patch / "patch.json").write_text("[" * 100_000), "The patch is not whole"),
         (lambda patch, _: _forge(patch, {"files": 1}), "The patch is not whole"),
         (lambda patch, _: _forge(patch, {"files": [{"path": 1, "sha256": "0"}]}), "The patch is not whole"),
