@@ -117,7 +117,13 @@ _READERS: Mapping[str, Callable[[dict[str, Any]], AnyManifest]] = {
 
 
 def _files_and_withdrawn(value: dict[str, Any], cases: tuple[AnyCase, ...]) -> dict[str, Any]:
-    """What both schemas share, as tuples of values whose types the checks rely on."""
+    """What all schemas share, as tuples of values whose types the checks rely on."""
+    _all_of(
+        str,
+        (value["name"], value["version"], value["licence"], *(each for each in [value["follows"]] if each is not None)),
+    )
+    _all_of(str, (text for case in cases for text in (case.tissue_type, case.anatomical_site)))
+    _all_of(bool, (case.mask_empty for case in cases))
     files = tuple(FileEntry(**_exactly(entry, FileEntry)) for entry in value["files"])
     _all_of(str, (text for case in cases for text in (case.case, case.patient)))
     _all_of(str, (text for entry in files for text in (entry.path, entry.sha256, entry.media_type)))

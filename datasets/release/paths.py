@@ -32,6 +32,9 @@ VERIFY_NAME = "verify.py"
 ERRATA_ENDING, TOMBSTONE_ENDING, PROOF_ENDING = ".errata.json", ".tombstone.json", ".proof.json"
 """What follows the folder's name in files beside a release."""
 
+TOMBSTONE_SCHEMA = "maskloop-tombstone/1"
+"""Of the list of withdrawn cases beside a release (`datasets.release.correcting.tombstone`)."""
+
 ERRATUM_SCHEMA = "maskloop-erratum/1"
 """Of a document that reports a fault (`datasets.release.correcting.erratum_report`)."""
 

@@ -5,6 +5,8 @@ decision, or when the reconciler looks.
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from annotation_backend.cases.workers.scratch import one_at_a_time
@@ -13,7 +15,7 @@ from annotation_backend.publishing.correcting.listed import listed
 from annotation_backend.publishing.correcting.withdrawn import withdrawn_in
 from annotation_backend.publishing.models import Release
 from annotation_backend.studies.models import Study
-from datasets.errors import RejectedInput
+from datasets.errors import RejectedInput, TryAgain
 from datasets.release.comparing.comparison import compare_releases
 from datasets.release.comparing.report import comparison_files
 from datasets.release.correcting.absence import Absence
@@ -38,11 +40,14 @@ def tell_beside(study: Study) -> None:
 
     A release whose manifest cannot be read keeps what lies there; its own check names the damage. Must not run in a
     transaction: of two that do it at once, the one that writes last has read last.
+
+    Raises:
+        TryAgain: The disk takes nothing (``beside-unwritten``).
     """
     releases = list(Release.objects.filter(study=study))
     if not releases:
         return
-    with one_at_a_time(releases_folder(study)):
+    with _kept_by_the_records(), one_at_a_time(releases_folder(study)):
         for release in releases:
             _tell_beside(release)
 
@@ -67,18 +72,41 @@ def tell_of_new(release: Release, absence: Absence | None) -> None:
     Args:
         release: The version.
         absence: The proof of the latter; None where nobody was withdrawn.
+
+    Raises:
+        TryAgain: As `tell_beside`.
     """
     before = versions_before(release.study, release.name, release.version)
-    if before and not changes_beside(release.path).exists():
-        try:
-            found = compare_releases(before[-1].path, release.path)
-        except RejectedInput as refusal:  # the version before is not whole any more
-            logger.warning("no pictures of what %s changed: %s", release.pk, refusal.code)
-        else:
-            put_changes(release.path, comparison_files(found))
-    if absence is not None:
-        put_beside(release.path, Beside.PROOF, absence.encode())
+    with _kept_by_the_records():
+        if before and not changes_beside(release.path).exists():
+            _show_changes(before[-1], release)
+        if absence is not None:
+            put_beside(release.path, Beside.PROOF, absence.encode())
     tell_beside(release.study)
+
+
+def _show_changes(before: Release, release: Release) -> None:
+    try:
+        found = compare_releases(before.path, release.path)
+    except RejectedInput as refusal:  # the version before is not whole any more
+        logger.warning("no pictures of what %s changed: %s", release.pk, refusal.code)
+    else:
+        put_changes(release.path, comparison_files(found))
+
+
+@contextmanager
+def _kept_by_the_records() -> Iterator[None]:
+    """Says that what was done is done, where the disk does not take the files that tell others of it."""
+    try:
+        yield
+    except OSError as error:
+        raise TryAgain(
+            "beside-unwritten",
+            "What was asked for is done and recorded, and the files beside the releases that tell others of it "
+            f"could not be written ({error.strerror or type(error).__name__}).",
+            remedy="Make room for the data folder, or give yourself the right to write there. Lists and tombstones "
+            "are written then by themselves, pictures and proof of a version when it is built again.",
+        ) from error
 
 
 def file_beside(release: Release, what: Beside) -> Path | None:

@@ -10,6 +10,7 @@ from datasets.finding import Finding, Level
 from datasets.public.dataset import Publication, SourceCase, SourceDataset, SourceImage, SourceMask
 from datasets.public.documents import said
 from datasets.public.layout import Layout, OtherTree
+from datasets.release.correcting.given_away import require_nobody_withdrawn
 from datasets.release.manifest_reading import AnyManifest, read_manifest
 from datasets.release.paths import MANIFEST_NAME
 
@@ -37,6 +38,7 @@ class _Entry(Protocol):
 
 def _read(tree: FileTree) -> SourceDataset:
     manifest = _manifest(tree)
+    require_nobody_withdrawn(tree.folder)
     digests = {entry.path: entry.sha256 for entry in manifest.files}
     cases: list[SourceCase] = []
     findings: list[Finding] = []

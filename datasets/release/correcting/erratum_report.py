@@ -98,7 +98,8 @@ def read_report_file(path: Path) -> ErratumReport:
         RejectedInput: It is no ordinary file, or larger than `MOST_BYTES` (``erratum-file``), or as `read_report`.
     """
     if not path.is_file() or path.stat().st_size > MOST_BYTES:
-        _refuse("erratum-file", f"There is no file here of at most {MOST_BYTES // 1024} KB.")
+        message = f"At this path there is no file, or one of more than {MOST_BYTES // 1024} KB."
+        _refuse("erratum-file", message, remedy="Give the path of the reader's document; no report is as long as that.")
     with path.open("rb") as stream:
         return read_report(stream.read(MOST_BYTES + 1))
 

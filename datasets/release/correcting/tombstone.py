@@ -14,9 +14,7 @@ from datasets.files import canonical_json
 from datasets.release.correcting.held_volumes import HeldVolume
 from datasets.release.manifest import CaseEntry
 from datasets.release.manifest_reading import AnyCase, AnyManifest, strict_json
-from datasets.release.paths import MASK
-
-SCHEMA = "maskloop-tombstone/1"
+from datasets.release.paths import MASK, TOMBSTONE_SCHEMA
 
 _ASKS = (
     "These cases were withdrawn and must not be used any more. Delete these files, every copy, and whatever was made "
@@ -36,7 +34,7 @@ def tombstone(manifest: AnyManifest, withdrawn: Mapping[str, date]) -> bytes | N
     if not cases:
         return None
     value = {
-        "schema": SCHEMA,
+        "schema": TOMBSTONE_SCHEMA,
         "release": str(manifest.name),
         "version": str(manifest.version),
         "release_digest": manifest.release_digest,

@@ -16,6 +16,7 @@ from datasets.image.mask import Mask
 from datasets.image.volume import Volume
 from datasets.progress import Progress
 from datasets.release.case_files import compact
+from datasets.release.correcting.given_away import require_nobody_withdrawn
 from datasets.release.manifest import CaseEntry
 from datasets.release.manifest_1 import Manifest1
 from datasets.release.manifest_2 import Manifest2
@@ -128,8 +129,9 @@ def open_release(
 
     Raises:
         RejectedInput: It is not as it was published (``export-release-damaged``), or its names are none that a release
-            of ours has.
+            of ours has; or a tombstone lies beside it (``release-withdrawn``).
     """
+    require_nobody_withdrawn(folder)
     report = verify_release(folder, expected_digest=expected_digest, progress=progress)
     if report.findings:
         said = "; ".join(f"{each.subject or 'the folder'}: {each.message}" for each in report.findings[:_FINDINGS_SAID])

@@ -6,6 +6,7 @@ from pathlib import Path
 from datasets.errors import RejectedInput
 from datasets.progress import ProgressOf, unseen
 from datasets.release.correcting.beside import Beside
+from datasets.release.correcting.given_away import release_withdrawn
 from datasets.release.stores.address import Address
 from datasets.release.stores.filling import Transfer, fill_folder
 from datasets.release.stores.lists import read_release_lists
@@ -35,11 +36,7 @@ def fetch_release(
     lists = read_release_lists(files, digest=digest)
     beside = fetched_lists(address, lists)
     if Beside.TOMBSTONE in beside:
-        raise RejectedInput(
-            "release-withdrawn",
-            "Cases of this release were withdrawn, as the tombstone beside it says; it is given away no more.",
-            remedy="Fetch the next version. Whoever has this one finds in the tombstone which files to delete.",
-        )
+        raise release_withdrawn()
     place = folder.absolute()
     if not place.name:
         raise RejectedInput("fetch-folder", "The folder has no name.", remedy="Name the release's folder.")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from datasets.errors import RejectedInput
 from datasets.progress import Progress
-from datasets.release.correcting.beside import Beside, beside
+from datasets.release.correcting.given_away import require_nobody_withdrawn
 from datasets.release.manifest_parts import file_entry
 from datasets.release.manifest_reading import AnyManifest
 from datasets.release.paths import MANIFEST_NAME, SUMS_NAME
@@ -102,12 +102,7 @@ def sound_release(
         RejectedInput: It is not as it was published (``release-unsound``), another one (``release-digest``), or a
             tombstone lies beside it (``release-withdrawn``).
     """
-    if beside(folder.resolve(), Beside.TOMBSTONE).exists():
-        raise RejectedInput(
-            "release-withdrawn",
-            "The release holds cases that were withdrawn, as the tombstone beside it says; it is given away no more.",
-            remedy="Take the next version.",
-        )
+    require_nobody_withdrawn(folder)
     report = verify_release(folder, expected_digest=digest, progress=progress)
     if report.findings:
         said = " ".join(map(str, report.findings[:_FINDINGS_SAID]))

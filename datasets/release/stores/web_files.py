@@ -27,13 +27,16 @@ class WebFiles:
     def read(self, path: str) -> Iterator[bytes]:
         """The file's bytes, in portions; `FileNotFoundError` where it is not there, else refused as `refusals` say."""
         import requests
+        from urllib3.exceptions import HTTPError, LocationValueError
 
         headers = {"Accept-Encoding": "identity"}  # a packed file is wanted as it is
         try:
             with requests.get(f"{self._root}/{quote(path)}", stream=True, timeout=_SECONDS, headers=headers) as answer:
                 _require_good(answer.status_code)
                 yield from answer.iter_content(PORTION_BYTES)
-        except requests.RequestException as error:
+        except (requests.exceptions.InvalidURL, LocationValueError, UnicodeError) as error:  # no host is called so
+            raise refusals.missing() from error
+        except (requests.RequestException, HTTPError) as error:
             raise refusals.unreachable() from error
 
 

@@ -6,7 +6,7 @@ Bad content never raises, and no path that a list names is opened: only regular 
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,9 @@ from datasets.release.verification.tree import Tree
 
 LONGEST_LIST_BYTES = 1 << 28
 """A manifest or SHA256SUMS larger than 256 MiB is not read: that would be more than a hundred thousand cases."""
+
+_LONGEST_NAME, _LONGEST_PATH = 255, 1000
+"""Of a file or folder, as all disks have it, and of a path in a release, so that there is room for what lies above."""
 
 _PART = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _SAFE_PATH = re.compile(rf"{re.escape(IGNORED_NAME)}|{_PART}(?:/{_PART})*")
@@ -114,15 +117,28 @@ def _judge_sums(content: bytes | None) -> tuple[dict[str, Expected] | None, list
 
 
 def _path_faults(paths: Iterable[str], subject: str) -> list[Fault]:
-    """Paths that lead out of the folder, are no plain names, come twice, or differ in case or Unicode form only."""
+    """Paths that no disk can have: that lead out of the folder, are no plain names, or meet another one."""
     times = Counter(paths)
     twins = Counter(folded(path) for path in times)
+    below = [path for path in sorted(times) if any(folder in twins for folder in _folders_of(folded(path)))]
+    long = [
+        path for path in sorted(times) if max(map(len, path.split("/"))) > _LONGEST_NAME or len(path) > _LONGEST_PATH
+    ]
     escaping = [path for path in times.elements() if not _SAFE_PATH.fullmatch(path)]
     return [
         *_each("path-escape", "plain paths inside the release", escaping, subject),
         *_each("path-duplicate", "each path once", [path for path in times if times[path] > 1], subject),
         *_each("path-twin", "paths that differ in more than case", sorted(p for p in twins if twins[p] > 1), subject),
+        *_each("path-below-file", "files below folders alone", below, subject),
+        *_each("path-long", f"names of at most {_LONGEST_NAME} characters", long, subject),
     ]
+
+
+def _folders_of(path: str) -> Iterator[str]:
+    """The folders above a path, the next one first."""
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
 
 
 def _each(code: str, expected: str, paths: Iterable[str], subject: str) -> list[Fault]:

@@ -73,6 +73,21 @@ def test_the_digest_depends_on_every_field(sound_release: Path) -> None:
     assert len({each.release_digest for each in (manifest, *others)}) == len(others) + 1
 
 
+ODD_WORDS = [
+    *(("name", 1), ("version", None), ("licence", []), ("follows", {}), ("withdrawn", [1])),
+    *((f"cases/{name}", 0) for name in ("case", "patient", "tissue_type", "anatomical_site", "mask_empty")),
+]
+
+
+@pytest.mark.parametrize(("place", "word"), ODD_WORDS)
+def test_a_word_of_another_kind_is_refused_whoever_reads_it(sound_release: Path, place: str, word: object) -> None:
+    value = json.loads((sound_release / "manifest.json").read_bytes())
+    where, name = (value["cases"][0], place.partition("/")[2]) if "/" in place else (value, place)
+    where[name] = word
+    with pytest.raises(RejectedInput, match="manifest-shape"):
+        read_manifest(canonical_json(value))
+
+
 @pytest.mark.parametrize("content", [b"NaN", b"[Infinity]", b"1e999", b'{"a":1,"a":1}', b"\xff", b"[", b"[" * 10**6])
 def test_json_that_is_none_is_refused(content: bytes) -> None:
     with pytest.raises(RejectedInput, match="json-unsound"):

@@ -271,8 +271,29 @@ def _twin(value: dict) -> None:
     value["files"].append(value["files"][1] | {"path": value["files"][1]["path"].lower()})
 
 
-@pytest.mark.parametrize(("change", "code"), [(_twice, "path-duplicate"), (_twin, "path-twin")])
-def test_a_path_twice_is_named(release: Path, change: Callable[[dict], None], code: str) -> None:
+def _below_a_file(value: dict) -> None:
+    value["files"].append({**value["files"][0], "path": "readme.md/x"})
+
+
+def _of_a_long_name(value: dict) -> None:
+    value["files"].append({**value["files"][0], "path": "a" * 256})
+
+
+def _of_a_long_path(value: dict) -> None:
+    value["files"].append({**value["files"][0], "path": "/".join(["a" * 200] * 6)})
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (_twice, "path-duplicate"),
+        (_twin, "path-twin"),
+        (_below_a_file, "path-below-file"),
+        (_of_a_long_name, "path-long"),
+        (_of_a_long_path, "path-long"),
+    ],
+)
+def test_a_path_that_no_disk_can_have_is_named(release: Path, change: Callable[[dict], None], code: str) -> None:
     rewrite(release, change)
     assert (code, "manifest.json") in _found(release)
 

@@ -7,6 +7,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from datasets.errors import TryAgain
+
 _CHANGES = frozenset(
     {"os.rename", "os.mkdir", "os.rmdir", "os.remove", "os.chmod", "os.link", "os.symlink", "os.truncate", "os.utime"}
 )
@@ -52,7 +54,8 @@ def crash_at(root: Path, action: Callable[[], object], number: int, how: Crash) 
         try:
             action()
         except BaseException as error:
-            os._exit(_FAILED if isinstance(error, OSError) and error.errno == _FAILED else 1)
+            cause = error.__cause__ if isinstance(error, TryAgain) else error  # as the system said it, or in our words
+            os._exit(_FAILED if isinstance(cause, OSError) and cause.errno == _FAILED else 1)
         os._exit(0)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     assert code in ((_KILLED,) if how is Crash.KILL else (_FAILED, 0)), f"operation {number} ended with {code}"

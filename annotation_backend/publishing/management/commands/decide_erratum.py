@@ -7,6 +7,7 @@ from annotation_backend.commandline.arguments import MaskloopCommand
 from annotation_backend.publishing.correcting.errata import accept, decline, erratum_called
 from annotation_backend.publishing.models import Erratum
 from annotation_backend.studies.arguments import add_study, study_of
+from datasets.errors import RejectedInput
 
 
 class Command(MaskloopCommand):
@@ -20,12 +21,20 @@ class Command(MaskloopCommand):
         either = parser.add_mutually_exclusive_group(required=True)
         either.add_argument("--accept", action="store_true", help="the case goes back to review")
         either.add_argument("--decline", metavar="WHY", help="why it is none, for everybody and without names")
-        parser.add_argument("--words", default="", metavar="TEXT", help="what is wrong (default: the reader's words)")
+        parser.add_argument(
+            "--words", default="", metavar="TEXT", help="what is wrong, with --accept (default: the reader's words)"
+        )
         add_study(parser)
         parser.add_argument("--dry-run", action="store_true", help="change nothing; only say how it stands")
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Decides, and says how the erratum stands."""
+        if options["words"] and not options["accept"]:
+            raise RejectedInput(
+                "erratum-words",
+                "--words says what is wrong, and goes with --accept alone.",
+                remedy="Write why it is none behind --decline.",
+            )
         erratum = erratum_called(study_of(options), options["number"])
         if not options["dry_run"]:
             if options["accept"]:

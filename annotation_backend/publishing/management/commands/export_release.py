@@ -53,7 +53,7 @@ class Command(MaskloopCommand):
         from datasets.release.exports.options import ExportOptions, Missing, SegmentForm
         from datasets.release.exports.source import open_release
 
-        folder, digest = find_release(options["release"], options["study"])
+        folder, digest = find_release(options["release"], options["study"], is_given_away=True)
         source = open_release(folder, expected_digest=digest, progress=self.progress("verifying byte"))
         wanted = ExportOptions(
             images=tuple(options["images"]),

@@ -42,6 +42,8 @@ def test_a_report_by_hand_is_listed_accepted_and_corrected_and_a_patient_leaves_
     beside = first.path.with_name("tumours-1.0.0.errata.json")
     listed = json.loads(beside.read_bytes())["errata"]
     assert [(one["case"], one["state"], one["text"]) for one in listed] == [("sub-0002_ses-1", "reported", "")]
+    refused = _run("decide_erratum", 1, "--decline", "It is right.", "--words", "would be lost")[1]
+    assert refused["code"] == "erratum-words"
     assert _run("decide_erratum", 1, "--accept")[0] == 0
     assert approved_review(Case.objects.get(code="C0002")) is None
     assert json.loads(beside.read_bytes())["errata"][0]["text"] == "The lower part is missing."

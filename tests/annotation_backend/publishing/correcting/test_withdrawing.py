@@ -1,5 +1,6 @@
 """A withdrawn patient: out of everything that comes, named in everything that was, and proven to be absent."""
 
+import errno
 import json
 import shutil
 
@@ -9,10 +10,11 @@ import pytest
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.audit.log import Asked, entries
 from annotation_backend.cases.exclusion import exclude, take_back
-from annotation_backend.cases.models import Case, CaseImage, Patient
+from annotation_backend.cases.models import Case, CaseImage, Patient, Withdrawal
 from annotation_backend.cases.registration.keep import bind_images
 from annotation_backend.learning.examples.snapshots import take_snapshot
 from annotation_backend.learning.runs.withdrawn import withdrawn_by_model
+from annotation_backend.publishing.correcting import beside_releases
 from annotation_backend.publishing.correcting.beside_releases import tell_beside
 from annotation_backend.publishing.correcting.errata import accept, report
 from annotation_backend.publishing.correcting.withdrawing import planned_withdrawal, withdraw_patient
@@ -22,7 +24,7 @@ from annotation_backend.publishing.services import publish_release
 from annotation_backend.registry.models import Model
 from annotation_backend.review.models import Review
 from annotation_backend.studies.models import Study
-from datasets.errors import RejectedInput
+from datasets.errors import RejectedInput, TryAgain
 from datasets.files import sha256_of_file
 from datasets.formats.nifti import read_volume, write_volume
 from datasets.release.correcting.errata_file import ErratumState
@@ -217,3 +219,24 @@ def _copy_image(code: str, role: str, *, to: Case) -> None:
     image.sha256 = sha256_of_file(image.path)
     image.save()
     bind_images(to)
+
+
+def test_on_a_disk_that_takes_nothing_it_is_said_that_the_withdrawal_holds(
+    first: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is to think that the patient is still in: the lists beside come when the disk takes them."""
+    patient = Patient.objects.get(code="P0003")
+    with monkeypatch.context() as closed:
+        closed.setattr(beside_releases, "put_beside", _closed)
+        with pytest.raises(TryAgain, match="is done and recorded") as told:
+            withdraw_patient(patient, reason="Consent was taken back.")
+    assert told.value.code == "beside-unwritten"
+    assert Withdrawal.objects.filter(patient=patient).exists()
+    tombstone = first.path.with_name(f"{first.path.name}.tombstone.json")
+    assert not tombstone.exists()
+    tell_beside(first.study)
+    assert tombstone.is_file()
+
+
+def _closed(*_: object) -> None:
+    raise OSError(errno.EROFS, "Read-only file system")

@@ -93,6 +93,20 @@ def _flip(path: Path) -> None:
     path.write_bytes(content)
 
 
+def _forge(patch: Path, manifest: dict[str, object]) -> None:
+    """Another manifest, of which the patch itself says that it is the one."""
+    path = patch / "files" / "manifest.json"
+    path.write_text(json.dumps(manifest))
+    document = json.loads((patch / "patch.json").read_bytes())
+    document["new"]["manifest_sha256"] = sha256_of_file(path)
+    (patch / "patch.json").write_text(json.dumps(document))
+
+
+def _without_files(former: Path) -> None:
+    value = json.loads((former / "manifest.json").read_bytes())
+    (former / "manifest.json").write_text(json.dumps({"release_digest": value["release_digest"], "files": [None]}))
+
+
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
@@ -101,6 +115,18 @@ def _flip(path: Path) -> None:
         (lambda patch, _: _flip(patch / "files" / "SHA256SUMS"), "SHA256SUMS in the patch"),
         (lambda patch, _: (patch / "files" / "cases.csv").unlink(), "cases.csv is neither"),
         (lambda patch, _: (patch / "patch.json").write_text("[]"), "The patch is not whole"),
+        (lambda patch, _: (patch / "patch.json").write_text("{}"), "The patch is not whole"),
+        (lambda patch, _: (patch / "patch.json").write_text('{"new": [], "former": 1}'), "The patch is not whole"),
+        (
+            lambda patch, _: (patch / "patch.json").write_text('{"new": {"title": "a\\u001b"}}'),
+            "The patch is not whole",
+        ),
+        (lambda patch, _: (patch / "patch.json").write_text("[" * 100_000), "The patch is not whole"),
+        (lambda patch, _: _forge(patch, {"files": 1}), "The patch is not whole"),
+        (lambda patch, _: _forge(patch, {"files": [{"path": 1, "sha256": "0"}]}), "The patch is not whole"),
+        (lambda patch, _: _forge(patch, {"files": [{"path": "a\ud800", "sha256": "0"}]}), "leads out"),
+        (lambda patch, _: _forge(patch, {"files": [{"path": "../a", "sha256": "0"}]}), "leads out"),
+        (lambda _, former: _without_files(former), "was changed"),
         (lambda _, former: _flip(former / sample_path(CODES[1], "t1")), "in the former version"),
         (lambda _, former: (former / sample_path(CODES[1], "t1")).unlink(), "is neither"),
         (lambda _, former: (former / "manifest.json").unlink(), "There is no release"),
@@ -111,7 +137,7 @@ def test_damage_is_named_and_nothing_is_made(
 ) -> None:
     damage(patch, former)
     status, words = _apply(patch, former)
-    assert (status, said in words) == (1, True), words
+    assert (status, said in words, "Traceback" in words) == (1, True, False), words
     assert not (former.parent / versions[1].name).exists()
 
 
@@ -161,3 +187,30 @@ def test_a_place_of_one_s_own(versions: tuple[Path, Path], patch: Path, former: 
 def test_versions_that_no_patch_joins(versions: tuple[Path, Path], sound_release: Path, tmp_path: Path) -> None:
     with pytest.raises(RejectedInput, match="patch-versions"):
         pack_release(versions[0], tmp_path / "out", former=versions[0])
+
+
+def test_what_an_earlier_run_left_of_another_version_is_no_part_of_it(
+    versions: tuple[Path, Path], patch: Path, former: Path, tmp_path: Path
+) -> None:
+    """Nor is a link followed that lies where a file goes."""
+    part, outside = former.parent / f".part-{versions[1].name}", tmp_path / "outside"
+    (part / "of-another").mkdir(parents=True)
+    (part / "of-another" / "left.txt").write_bytes(b"left")
+    outside.write_bytes(b"mine")
+    (part / "cases.csv").symlink_to(outside)
+    status, said = _apply(patch, former)
+    assert status == 0, said
+    assert files_of(former.parent / versions[1].name) == files_of(versions[1])
+    assert verify_release(former.parent / versions[1].name).is_sound
+    assert outside.read_bytes() == b"mine"
+
+
+def test_interrupted_it_says_that_it_goes_on(
+    patch: Path, former: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(apply_patch, "_make", interrupted)
+    assert apply_patch.main([str(former)], home=patch) == 130
+    assert "goes on" in capsys.readouterr().err

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from datasets.errors import MaskloopError, RejectedInput, TryAgain
-from datasets.release.paths import MANIFEST_NAME, SUMS_NAME
+from datasets.release.manifest_reading import read_manifest
+from datasets.release.paths import MANIFEST_NAME, SUMS_NAME, TOMBSTONE_SCHEMA
 from datasets.release.stores import filling
 from datasets.release.stores.address import Address
 from datasets.release.stores.fetch import fetch_release
@@ -60,6 +61,27 @@ def test_a_release_comes_from_the_web_and_goes_on_where_it_broke_off(
     assert 0 < done.files_sent < len(whole)
     assert files_of(tmp_path / "here") == whole
     assert not list(tmp_path.glob(".part-*"))
+
+
+def test_a_version_with_withdrawn_cases_is_not_fetched(web: Address, small: Path, tmp_path: Path) -> None:
+    """Where its publisher laid the tombstone beside it; what is none, or of another version, is as if nothing was."""
+    digest = read_manifest((small / MANIFEST_NAME).read_bytes()).release_digest
+    beside = tmp_path / "on the web" / "r-1.tombstone.json"
+    for number, content in enumerate(({"schema": TOMBSTONE_SCHEMA, "release_digest": "0" * 64}, [], "<html>")):
+        beside.write_text(json.dumps(content))
+        assert not fetch_release(web, tmp_path / f"here-{number}").was_there
+    beside.write_text(json.dumps({"schema": TOMBSTONE_SCHEMA, "release_digest": digest}))
+    for address in (web, Address("file", str(tmp_path / "on the web" / "r-1"))):
+        with pytest.raises(RejectedInput, match="release-withdrawn"):
+            fetch_release(address, tmp_path / "here")
+    assert not (tmp_path / "here").exists()
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 300, "[::1", ".x", "☃..☃", "127.0.0.1:99999", "exa mple"])
+def test_a_host_that_cannot_be_is_named(tmp_path: Path, host: str) -> None:
+    with pytest.raises(MaskloopError) as refusal:
+        fetch_release(Address("http", f"{host}/r-1"), tmp_path / "here")
+    assert refusal.value.code in ("store-missing", "store-unreachable")
 
 
 def test_what_is_no_release_is_said(web: Address, tmp_path: Path) -> None:

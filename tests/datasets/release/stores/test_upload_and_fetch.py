@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from datasets.errors import MaskloopError, RejectedInput, TryAgain
+from datasets.file_tree import FileTree
 from datasets.files import sha256_of_file
 from datasets.part_folder import kept_part_folder
+from datasets.public.recognise import recognised
 from datasets.release.archives.pack import pack_release
 from datasets.release.correcting.beside import Beside, put_beside
+from datasets.release.exports.source import open_release
 from datasets.release.manifest_reading import read_manifest
 from datasets.release.paths import MANIFEST_NAME, SUMS_NAME
 from datasets.release.stores.address import Address, read_address
@@ -77,13 +80,17 @@ def test_what_lies_at_the_place_is_left_as_it_is(small: Path, tmp_path: Path) ->
         fetch_release(Address("file", str(small)), place)
 
 
-def test_a_release_with_a_tombstone_beside_it_is_given_away_no_more(
+def test_a_release_with_a_tombstone_beside_it_is_neither_given_away_nor_used(
     release: Path, home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_beside(release, Beside.TOMBSTONE, b"{}")
     assert _code(release, read_address(home)) == "release-withdrawn"
     with pytest.raises(RejectedInput, match="release-withdrawn"):
         pack_release(release, tmp_path / "packed")
+    with pytest.raises(RejectedInput, match="release-withdrawn"):
+        open_release(release)
+    with pytest.raises(RejectedInput, match="release-withdrawn"):
+        recognised(FileTree.of(release))
     monkeypatch.chdir(release)
     assert _code(Path(), read_address(home)) == "release-withdrawn"
     put_beside(release, Beside.TOMBSTONE, None)
