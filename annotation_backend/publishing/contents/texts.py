@@ -25,7 +25,9 @@ def with_texts(release_settings: ReleaseSettings, path: Path | None, given: Mapp
             (``release-about``).
     """
     said = with_about(release_settings, _document(path)) if path else release_settings
-    texts = {name: tuple(each) if isinstance(each, list) else each for name, each in given.items() if each}
+    texts: dict[str, Any] = {
+        name: tuple(each) if isinstance(each, list) else each for name, each in given.items() if each
+    }
     return replace(said, **texts)
 
 
