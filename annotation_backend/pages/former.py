@@ -76,7 +76,10 @@ _BY_NAME: dict[str, Callable[[Mapping[str, Any]], QuerySet[Any]]] = {
         lambda values: CaseMask.objects.filter(pk=values["mask_id"]).values("case__study"),
     ),
     **dict.fromkeys(
-        ("release-page", "release-download", "erratum-report", "release-beside", "release-change"),
+        (
+            *("release-page", "release-download", "release-part", "release-patch"),
+            *("erratum-report", "release-beside", "release-change"),
+        ),
         lambda values: Release.objects.filter(pk=values["pk"]).values("study"),
     ),
     **dict.fromkeys(
