@@ -7,6 +7,7 @@ the machine. Files are created with ``If-None-Match: *``, which Amazon has had s
 import base64
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -109,14 +110,25 @@ class S3Files:
             )
 
 
+@lru_cache(maxsize=1)
+def _loader() -> Any:
+    """What S3 understands, which takes ten megabytes: read once, whoever asks; who that is, is looked up each time."""
+    from botocore.loaders import create_loader
+
+    return create_loader()
+
+
 def _client(*, is_written: bool) -> Any:
     import boto3
     from botocore import UNSIGNED
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
+    from botocore.session import get_session
 
     try:
-        session = boto3.Session()
+        core = get_session()
+        core.register_component("data_loader", _loader())
+        session = boto3.Session(botocore_session=core)
         is_known = session.get_credentials() is not None
         config = Config(
             connect_timeout=_CONNECT_SECONDS,
