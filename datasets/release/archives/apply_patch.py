@@ -77,7 +77,7 @@ def apply_patch(home: Path, former: Path, new: Path | None) -> Path:
         raise _Refused("The new version would lie inside the former one or the patch. Name another folder.")
     part = place.with_name(f".part-{place.name}")
     for path, digest in sorted(wanted.items()):
-        _make(part / path, digest, home / "files" / path, former / known[digest] if digest in known else None)
+        make(part / path, digest, home / "files" / path, former / known[digest] if digest in known else None)
     _take_out_others(part, wanted)
     part.rename(place)
     return place
@@ -139,7 +139,7 @@ def _take_out_others(part: Path, wanted: dict[str, str]) -> None:
             path.unlink()
 
 
-def _make(target: Path, digest: str, patched: Path, former: Path | None) -> None:
+def make(target: Path, digest: str, patched: Path, former: Path | None) -> None:
     """Copies a file from the patch or the former version, and compares it with its digest."""
     if target.is_file() and not target.is_symlink() and _sha256(target) == digest:
         return

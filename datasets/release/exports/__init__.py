@@ -3,5 +3,5 @@
 `source` verifies and reads the release whatever its schema, `selection` says what is left out, `export` writes whole or
 not at all, and `dicom` holds what DICOM SEG needs.
 
-Imports `datasets.release.describing`.
+Imports `datasets.release.correcting` and `datasets.release.describing`.
 """

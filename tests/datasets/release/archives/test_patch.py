@@ -211,6 +211,6 @@ def test_interrupted_it_says_that_it_goes_on(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(apply_patch, "_make", interrupted)
+    monkeypatch.setattr(apply_patch, "make", interrupted)
     assert apply_patch.main([str(former)], home=patch) == 130
     assert "goes on" in capsys.readouterr().err
