@@ -6,7 +6,6 @@ as those are the same, the release is not read again. `manage.py check_data` rea
 
 import json
 import logging
-import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from django.conf import settings
 
 from annotation_backend.cases.stored.digests import DamagedFile
 from annotation_backend.publishing.models import Release
+from datasets.archives.zip_writing import ArchivedFile
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file, write_json
 from datasets.finding import Finding, Level
 from datasets.release.manifest_reading import AnyManifest, read_manifest
@@ -34,7 +34,6 @@ REMEDY = "Restore the release's folder from the backup of the data folder, or bu
 
 FINDINGS_SHOWN = 20
 
-_CHUNK_BYTES = 1 << 20
 
 _one_at_a_time = Lock()
 """Several downloads that begin at once read the release once."""
@@ -154,7 +153,8 @@ def _with_checksums(release: Release, found: CheckedRelease) -> CheckedRelease:
         DamagedFile: A file cannot be read (any more).
     """
     try:
-        checksums = {name: _crc32(release.path / name) for name in read_tree(release.path).files}
+        files = read_tree(release.path).files.items()
+        checksums = {name: ArchivedFile(release.path / name, name, size).with_checksum().crc32 for name, size in files}
     except OSError as problem:
         finding = finding_of(fault("file-unreadable", f"A file cannot be read ({type(problem).__name__})."))
         raise damaged(release, (finding,)) from problem
@@ -168,14 +168,6 @@ def _with_checksums(release: Release, found: CheckedRelease) -> CheckedRelease:
 def _keep(release: Release, found: CheckedRelease) -> None:
     values = {"signature": found.signature, "digest": release.digest}
     write_json(_place(release), values | {"findings": _plain(found), "checksums": found.checksums})
-
-
-def _crc32(path: Path) -> int:
-    crc = 0
-    with path.open("rb") as stream:
-        while portion := stream.read(_CHUNK_BYTES):
-            crc = zlib.crc32(portion, crc)
-    return crc
 
 
 def _signature(folder: Path) -> str:

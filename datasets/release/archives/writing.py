@@ -18,10 +18,10 @@ from datasets.part_folder import kept_part_folder, place_part
 from datasets.progress import Progress, RunningTotal
 from datasets.release.archives.parts import Part, archive_names
 from datasets.release.paths import SUMS_NAME
+from datasets.release.stores.filling import DIGITS_OF_DIGEST
 from datasets.release.stores.refusals import full, named_system_errors
 
 README_NAME = "README.txt"
-DIGITS_OF_DIGEST = 12
 _SUMS_LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9._-]+)\n")
 
 

@@ -22,6 +22,7 @@ from datasets.release.verification.tree import read_tree
 from datasets.release.verify import verify_release
 
 DIGITS_OF_DIGEST = 12
+"""Of a digest, in the names of folders that are being filled: by them a run finds what an earlier one left."""
 
 
 @dataclass(frozen=True)

@@ -1,30 +1,20 @@
 """build_release as it is typed: cases by query, texts by options or a document, and what it says."""
 
-import json
-from io import StringIO
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
-from django.core.management import call_command
 
 from annotation_backend.cases.models import Case
 from annotation_backend.publishing.models import Release, ReleasePatient
 from annotation_backend.review.models import Review
 from datasets.study.case import Consent
+from tests.annotation_backend.support.arguments import run_command
 
 pytestmark = pytest.mark.django_db
 
 
-def _run(*arguments: object) -> tuple[int, dict[str, Any], str]:
-    """Exit status, the one JSON document on stdout, and what people read."""
-    out, err, status = StringIO(), StringIO(), 0
-    try:
-        call_command("build_release", *map(str, arguments), "--json", stdout=out, stderr=err)
-    except SystemExit as left:
-        status = int(left.code or 0)
-    return status, json.loads(out.getvalue()), err.getvalue()
-
+_run = partial(run_command, "build_release")
 
 LICENCE = ("--licence", "CC-BY-4.0")
 
@@ -54,7 +44,9 @@ def test_texts_by_a_document_and_by_options(two: list[Review], tmp_path: Path) -
 
 def test_cases_by_query_and_a_dry_run_that_writes_nothing(two: list[Review]) -> None:
     query = ("--stage", "annotate", "--stage", "review", "--tissue-type", "fat", "--tissue-type", "nerve")
-    status, answer, said = _run("tumours", "1.0.0", *LICENCE, *query, "--score", "excellent", "--dry-run")
+    status, answer, said = run_command(
+        "build_release", "tumours", "1.0.0", *LICENCE, *query, "--score", "excellent", "--dry-run"
+    )
     assert (status, answer["cases"]) == (0, ["C0001", "C0002"])
     assert "2 approved case(s) would go in: C0001, C0002" in said
     assert _run("tumours", "1.0.0", *LICENCE, "--case", "C0002", "--dry-run")[1]["cases"] == ["C0002"]

@@ -1,7 +1,12 @@
-"""What a command's parser takes. Argparse tells it by private names alone, which have not changed since it exists."""
+"""What a command's parser takes, which argparse tells by private names alone (unchanged since it exists); a command as typed."""
 
+import json
 from argparse import Action, ArgumentParser
 from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+
+from django.core.management import call_command
 
 
 def actions_of(parser: ArgumentParser) -> list[Action]:
@@ -21,3 +26,13 @@ def ways_of(parser: ArgumentParser) -> Iterator[tuple[list[str], ArgumentParser]
         yield [], parser
     for ways in below:
         yield from (([way], each) for way, each in ways.items())
+
+
+def run_command(*arguments: object) -> tuple[int, dict[str, Any], str]:
+    """Exit status, the one JSON document on stdout, and what people read."""
+    out, err, status = StringIO(), StringIO(), 0
+    try:
+        call_command(*map(str, arguments), "--json", stdout=out, stderr=err)
+    except SystemExit as left:
+        status = int(left.code or 0)
+    return status, json.loads(out.getvalue()), err.getvalue()

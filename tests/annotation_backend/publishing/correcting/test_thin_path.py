@@ -1,30 +1,18 @@
 """From a report by hand to the next version with one changed case, by the commands that a data manager types."""
 
 import json
-from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import pytest
-from django.core.management import call_command
 
 from annotation_backend.cases.models import Case
 from annotation_backend.publishing.models import Release
 from annotation_backend.review.models import approved_review
 from datasets.release.verify import verify_release
 from tests.annotation_backend.publishing.correcting.conftest import Redrawn
+from tests.annotation_backend.support.arguments import run_command
 
 pytestmark = pytest.mark.django_db
-
-
-def _run(*arguments: object) -> tuple[int, dict[str, Any], str]:
-    """Exit status, the one JSON document on stdout, and what people read."""
-    out, err, status = StringIO(), StringIO(), 0
-    try:
-        call_command(*map(str, arguments), "--json", stdout=out, stderr=err)
-    except SystemExit as left:
-        status = int(left.code or 0)
-    return status, json.loads(out.getvalue()), err.getvalue()
 
 
 def test_a_report_by_hand_is_listed_accepted_and_corrected_and_a_patient_leaves_with_a_proof(
@@ -37,20 +25,20 @@ def test_a_report_by_hand_is_listed_accepted_and_corrected_and_a_patient_leaves_
         "text": "The lower part is missing.",
     }  # fmt: skip
     document.write_text(json.dumps(value))
-    status, answer, said = _run("report_erratum", document)
+    status, answer, said = run_command("report_erratum", document)
     assert (status, answer["erratum"]) == (0, 1), said
     beside = first.path.with_name("tumours-1.0.0.errata.json")
     listed = json.loads(beside.read_bytes())["errata"]
     assert [(one["case"], one["state"], one["text"]) for one in listed] == [("sub-0002_ses-1", "reported", "")]
-    refused = _run("decide_erratum", 1, "--decline", "It is right.", "--words", "would be lost")[1]
+    refused = run_command("decide_erratum", 1, "--decline", "It is right.", "--words", "would be lost")[1]
     assert refused["code"] == "erratum-words"
-    assert _run("decide_erratum", 1, "--accept")[0] == 0
+    assert run_command("decide_erratum", 1, "--accept")[0] == 0
     assert approved_review(Case.objects.get(code="C0002")) is None
     assert json.loads(beside.read_bytes())["errata"][0]["text"] == "The lower part is missing."
     redrawn("C0002")
-    status, answer, said = _run("withdraw_patient", "P0003", "--reason", "Consent was taken back.")
+    status, answer, said = run_command("withdraw_patient", "P0003", "--reason", "Consent was taken back.")
     assert (status, answer["releases"]) == (0, ["tumours-1.0.0"]), said
-    status, answer, said = _run("build_release", "tumours", "1.0.1", "--licence", "CC0-1.0")
+    status, answer, said = run_command("build_release", "tumours", "1.0.1", "--licence", "CC0-1.0")
     assert (status, answer["taken_over"], answer["corrected"], answer["withdrawn_absent"]) == (0, 1, [1], True), said
     assert "none found" in said
     folder = Path(answer["folder"])
