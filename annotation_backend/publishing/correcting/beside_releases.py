@@ -29,7 +29,7 @@ from datasets.release.correcting.beside import (
 )
 from datasets.release.correcting.errata_file import errata_file
 from datasets.release.correcting.tombstone import tombstone
-from datasets.release.manifest_reading import read_manifest
+from datasets.release.manifest_reading import AnyManifest, read_manifest
 from datasets.release.paths import MANIFEST_NAME
 
 logger = logging.getLogger(__name__)
@@ -56,9 +56,8 @@ def _tell_beside(release: Release) -> None:
     known, gone = listed(release), withdrawn_in(release)
     if not known and not gone:
         return  # none is ever taken back, so that nothing lies there
-    try:
-        manifest = read_manifest((release.path / MANIFEST_NAME).read_bytes())
-    except (OSError, RejectedInput):
+    manifest = _manifest_of(release)
+    if manifest is None:
         return
     put_beside(release.path, Beside.ERRATA, errata_file(manifest, known) if known else None)
     put_beside(release.path, Beside.TOMBSTONE, tombstone(manifest, gone))
@@ -117,11 +116,8 @@ def file_beside(release: Release, what: Beside) -> Path | None:
 
 def errata_now(release: Release) -> bytes | None:
     """The list of a release's errata, also where it is empty; None where its manifest cannot be read."""
-    try:
-        manifest = read_manifest((release.path / MANIFEST_NAME).read_bytes())
-    except (OSError, RejectedInput):
-        return None
-    return errata_file(manifest, listed(release))
+    manifest = _manifest_of(release)
+    return None if manifest is None else errata_file(manifest, listed(release))
 
 
 def picture_of_change(release: Release, name: str) -> Path | None:
@@ -138,3 +134,11 @@ def _shows(folder: Path, codes: set[str]) -> bool:
     """Whether the pictures of what a version changed show one of these cases."""
     pictures = changes_beside(folder) / "pictures"
     return any(path.name.startswith(f"{code}-") for path in pictures.glob("*.png") for code in codes)
+
+
+def _manifest_of(release: Release) -> AnyManifest | None:
+    """A release's manifest; None where it cannot be read, which its own check names."""
+    try:
+        return read_manifest((release.path / MANIFEST_NAME).read_bytes())
+    except (OSError, RejectedInput):
+        return None

@@ -1,4 +1,4 @@
-"""What a command's parser takes, which argparse tells by private names alone (unchanged since it exists); a command as typed."""
+"""What a command's parser takes, which argparse tells by private names that never changed; and a command as typed."""
 
 import json
 from argparse import Action, ArgumentParser
